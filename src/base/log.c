@@ -1,0 +1,109 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LINE_MAX_BYTES = 1024 };
+
+static const char *log_program;
+static enum log_level log_level = LOG_LEVEL_NORMAL;
+static void (*log_hook)(void *arg);
+static void *log_hook_arg;
+
+void
+log_open(const char *program, enum log_level level)
+{
+    log_program = program;
+    log_level = level;
+}
+
+void
+log_set_hook(void (*hook)(void *arg), void *arg)
+{
+    log_hook = hook;
+    log_hook_arg = arg;
+}
+
+/* A line is one write, so that lines of several processes don't mix. */
+static void
+log_write(const char *suffix, const char *format, va_list args)
+{
+    char line[LINE_MAX_BYTES];
+    size_t room = sizeof line - 1; /* the newline has a place of its own */
+    int n = 0;
+
+    if (log_program != NULL)
+        n = snprintf(line, room, "%s: ", log_program);
+    n += vsnprintf(line + n, room - (size_t)n, format, args);
+    if (suffix != NULL && (size_t)n < room)
+        n += snprintf(line + n, room - (size_t)n, ": %s", suffix);
+
+    size_t len = (size_t)n < room ? (size_t)n : room - 1;
+    for (size_t i = 0; i < len; i++)
+        if (line[i] < 0x20 || line[i] > 0x7e)
+            line[i] = '?';
+    line[len++] = '\n';
+
+    if (log_hook != NULL)
+        log_hook(log_hook_arg);
+    if (write(STDERR_FILENO, line, len) < 0)
+        return; /* there is nowhere left to say so */
+}
+
+#define LOG_AT(level, suffix, format)    \
+    do {                                 \
+        int saved = errno;               \
+        va_list args;                    \
+        if (log_level < (level))         \
+            break;                       \
+        va_start(args, format);          \
+        log_write(suffix, format, args); \
+        va_end(args);                    \
+        errno = saved;                   \
+    } while (0)
+
+void
+log_debug(const char *format, ...)
+{
+    LOG_AT(LOG_LEVEL_VERBOSE, NULL, format);
+}
+
+void
+log_info(const char *format, ...)
+{
+    LOG_AT(LOG_LEVEL_NORMAL, NULL, format);
+}
+
+void
+log_warnx(const char *format, ...)
+{
+    LOG_AT(LOG_LEVEL_QUIET, NULL, format);
+}
+
+void
+log_warn(const char *format, ...)
+{
+    LOG_AT(LOG_LEVEL_QUIET, strerror(saved), format);
+}
+
+bool
+log_limit_pass(struct log_limit *limit, uint64_t now_ms, uint64_t *dropped)
+{
+    if (limit->spent == 0)
+        limit->since_ms = now_ms;
+    while (limit->spent > 0 && now_ms - limit->since_ms >= limit->interval_ms) {
+        limit->spent--;
+        limit->since_ms += limit->interval_ms;
+    }
+    if (limit->spent >= limit->burst) {
+        limit->dropped++;
+        return false;
+    }
+    limit->spent++;
+    *dropped = limit->dropped;
+    limit->dropped = 0;
+    return true;
+}
