@@ -1,0 +1,71 @@
+#include "io/sockopt.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+enum {
+    BUFFER_BYTES = 4 << 20,
+
+    /*
+     * What is written but not sent waits here, where it can't be counted; the
+     * rest waits in the ring.  A quarter MiB keeps a fast sender busy between
+     * two wake-ups.
+     */
+    NOTSENT_BYTES = 256 << 10,
+
+    /*
+     * A peer is dead when it has not acknowledged anything for this long.  The
+     * clock also runs while a live peer keeps its window shut (the kernel's
+     * tcp_probe_timer), so it must be longer than any pause of a QEMU that is
+     * loading a device's state.
+     */
+    DEAD_PEER_MS = 60000,
+    KEEPALIVE_S = 10,
+};
+
+static int
+set_int(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof value);
+}
+
+void
+sockopt_tcp(int fd)
+{
+    set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_S);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S);
+    set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, DEAD_PEER_MS);
+    set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_BYTES);
+
+    /*
+     * Without the privilege the kernel's own tuning does better than a size
+     * that is cut down to net.core.rmem_max.
+     */
+    set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES);
+    set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES);
+}
+
+void
+sockopt_qemu(int fd)
+{
+    if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES) != 0)
+        set_int(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES);
+}
+
+uint64_t
+sockopt_unix_default_bytes(void)
+{
+    FILE *file = fopen("/proc/sys/net/core/wmem_default", "re");
+    unsigned long long bytes = 0;
+
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%llu", &bytes) != 1)
+        bytes = 0;
+    fclose(file);
+    return bytes;
+}

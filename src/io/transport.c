@@ -1,0 +1,171 @@
+#include "io/transport.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/loop.h"
+
+struct transport {
+    int fd;
+    bool want_read;
+    bool want_write;
+    struct event *read_event;
+    struct event *write_event;
+    void (*on_ready)(void *arg, bool readable, bool writable);
+    void *arg;
+};
+
+static void
+on_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct transport *transport = arg;
+
+    (void)fd;
+    transport->on_ready(transport->arg, (what & EV_READ) != 0,
+                        (what & EV_WRITE) != 0);
+}
+
+struct transport *
+transport_new(struct loop *loop, int fd)
+{
+    struct transport *transport = calloc(1, sizeof *transport);
+
+    if (transport == NULL) {
+        close(fd);
+        errno = ENOMEM;
+        return NULL;
+    }
+    transport->fd = fd;
+    transport->read_event = event_new(loop_base(loop), fd, EV_READ | EV_PERSIST,
+                                      on_event, transport);
+    transport->write_event = event_new(
+        loop_base(loop), fd, EV_WRITE | EV_PERSIST, on_event, transport);
+    if (transport->read_event == NULL || transport->write_event == NULL) {
+        transport_free(transport);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return transport;
+}
+
+void
+transport_free(struct transport *transport)
+{
+    if (transport == NULL)
+        return;
+    if (transport->read_event != NULL)
+        event_free(transport->read_event);
+    if (transport->write_event != NULL)
+        event_free(transport->write_event);
+    close(transport->fd);
+    free(transport);
+}
+
+void
+transport_abort(struct transport *transport)
+{
+    static const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+    if (transport == NULL)
+        return;
+    setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    transport_free(transport);
+}
+
+void
+transport_on_ready(struct transport *transport,
+                   void (*on_ready)(void *arg, bool readable, bool writable),
+                   void *arg)
+{
+    transport->on_ready = on_ready;
+    transport->arg = arg;
+}
+
+static void
+want(struct event *event, bool *wanted, bool now)
+{
+    if (*wanted == now)
+        return;
+    *wanted = now;
+    if (now)
+        event_add(event, NULL);
+    else
+        event_del(event);
+}
+
+void
+transport_want(struct transport *transport, bool readable, bool writable)
+{
+    want(transport->read_event, &transport->want_read, readable);
+    want(transport->write_event, &transport->want_write, writable);
+}
+
+ssize_t
+transport_readv(struct transport *transport, const struct iovec *iov, int count)
+{
+    ssize_t n;
+
+    do
+        n = readv(transport->fd, iov, count);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+ssize_t
+transport_writev(struct transport *transport, const struct iovec *iov,
+                 int count)
+{
+    struct msghdr msg = { .msg_iov = (struct iovec *)(size_t)iov,
+                          .msg_iovlen = (size_t)count };
+    ssize_t n;
+
+    do
+        n = sendmsg(transport->fd, &msg, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+int
+transport_shutdown_write(struct transport *transport)
+{
+    if (shutdown(transport->fd, SHUT_WR) == 0 || errno == ENOTCONN ||
+        errno == ECONNRESET || errno == EPIPE)
+        return 0;
+    return -1;
+}
+
+void
+transport_shutdown_read(struct transport *transport)
+{
+    shutdown(transport->fd, SHUT_RD);
+}
+
+size_t
+transport_unsent(const struct transport *transport)
+{
+    int bytes = 0;
+
+    if (ioctl(transport->fd, SIOCOUTQ, &bytes) != 0 || bytes < 0)
+        return 0;
+    return (size_t)bytes;
+}
+
+bool
+transport_hung_up(const struct transport *transport)
+{
+    struct pollfd pollfd = { .fd = transport->fd, .events = POLLRDHUP };
+
+    return poll(&pollfd, 1, 0) > 0;
+}
+
+int
+transport_fd(const struct transport *transport)
+{
+    return transport->fd;
+}

@@ -1,0 +1,112 @@
+/*
+ * A transport is a connected stream socket on a loop: a TCP connection, or a
+ * Unix one to a QEMU.  Everything above reads and writes through it, so that
+ * an encrypted transport can take the place of a plain one.
+ *
+ * Its owner says which readiness it waits for; nothing is read or written
+ * behind its back.
+ */
+#ifndef IO_TRANSPORT_H
+#define IO_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct loop;
+struct transport;
+
+/**
+ * transport_new(loop, fd):
+ * Take over the connected, non-blocking socket ${fd}.  Return NULL with errno
+ * set if there is no memory; ${fd} is then closed.  It waits for nothing yet.
+ * The caller ends it with transport_free or transport_abort.
+ */
+struct transport *transport_new(struct loop *loop, int fd);
+
+/**
+ * transport_free(transport):
+ * Close the connection and free it.  What was written is still delivered, as
+ * far as the kernel can.
+ */
+void transport_free(struct transport *transport);
+
+/**
+ * transport_abort(transport):
+ * Close the connection so that the peer can't take it for a clean end, and
+ * free it: a TCP peer gets a reset (SO_LINGER 0, socket(7)), a Unix peer an
+ * error if it still writes.  What the peer has not got is lost.
+ */
+void transport_abort(struct transport *transport);
+
+/**
+ * transport_on_ready(transport, on_ready, arg):
+ * From now on call ${on_ready}(${arg}, readable, writable) when something that
+ * is waited for has come about.  An error or a hang-up counts as what is
+ * waited for.  The callback may free the transport.
+ */
+void transport_on_ready(struct transport *transport,
+                        void (*on_ready)(void *arg, bool readable,
+                                         bool writable),
+                        void *arg);
+
+/**
+ * transport_want(transport, readable, writable):
+ * Wait for exactly this.  Costs nothing when nothing changes.
+ */
+void transport_want(struct transport *transport, bool readable, bool writable);
+
+/**
+ * transport_readv(transport, iov, count):
+ * Read into the ${count} (>= 1) pieces of ${iov}.  Return the number of bytes;
+ * 0 at the end of the stream; -1 with errno set, EAGAIN when there is nothing
+ * yet.  EINTR does not come out.
+ */
+ssize_t transport_readv(struct transport *transport, const struct iovec *iov,
+                        int count);
+
+/**
+ * transport_writev(transport, iov, count):
+ * Write from the ${count} pieces of ${iov}.  Return the number of bytes that
+ * were taken, which may be fewer; -1 with errno set, EAGAIN when none can be
+ * taken yet.  EINTR does not come out, and no SIGPIPE is raised.
+ */
+ssize_t transport_writev(struct transport *transport, const struct iovec *iov,
+                         int count);
+
+/**
+ * transport_shutdown_write(transport):
+ * Let the peer read an end of stream after what was written.  A peer that is
+ * gone already (ENOTCONN, ECONNRESET, EPIPE) is no error.  Return 0, or -1
+ * with errno set.
+ */
+int transport_shutdown_write(struct transport *transport);
+
+/**
+ * transport_shutdown_read(transport):
+ * Let a Unix peer that writes get EPIPE at once (unix(7)); of no use on TCP.
+ */
+void transport_shutdown_read(struct transport *transport);
+
+/**
+ * transport_unsent(transport):
+ * Return how many bytes the peer's kernel has not acknowledged (SIOCOUTQ,
+ * tcp(7); for a Unix socket, what the peer has not read).
+ */
+size_t transport_unsent(const struct transport *transport);
+
+/**
+ * transport_hung_up(transport):
+ * Return whether the peer has ended its stream or is gone, even if there is
+ * still something to read before that.
+ */
+bool transport_hung_up(const struct transport *transport);
+
+/**
+ * transport_fd(transport):
+ * Return the descriptor, which stays the transport's.
+ */
+int transport_fd(const struct transport *transport);
+
+#endif

@@ -1,0 +1,205 @@
+#include "io/unix_socket.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "io/sockopt.h"
+
+enum { BACKLOG = 1024 };
+
+static int
+fill_address(struct sockaddr_un *address, const char *path)
+{
+    size_t length = strlen(path);
+
+    *address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    if (length == 0 || length >= sizeof address->sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(address->sun_path, path, length + 1);
+    return 0;
+}
+
+int
+unix_connect(const char *path)
+{
+    struct sockaddr_un address;
+    int fd;
+
+    if (fill_address(&address, path) != 0)
+        return -1;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    sockopt_qemu(fd);
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        fd_close(&fd);
+        return -1;
+    }
+    return fd;
+}
+
+static const char *
+base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? slash + 1 : path;
+}
+
+/*
+ * A socket is listed by the words it was bound with, which may be another way
+ * to the same file.  Where those words are relative to a directory that we
+ * don't know, the last one decides: all that can come of an error here is that
+ * a connection is refused.
+ */
+static bool
+same_file(const char *bound, const char *path, const struct stat *st)
+{
+    struct stat other;
+
+    if (strcmp(bound, path) == 0)
+        return true;
+    if (strcmp(base_name(bound), base_name(path)) != 0)
+        return false;
+    if (bound[0] != '/')
+        return true;
+    return stat(bound, &other) == 0 && other.st_dev == st->st_dev &&
+           other.st_ino == st->st_ino;
+}
+
+/* Columns of /proc/net/unix: Num RefCount Protocol Flags Type St Inode Path. */
+static bool
+line_listens(char *line, const char *path, const struct stat *st)
+{
+    static const unsigned ACCEPTS = 0x10000; /* __SO_ACCEPTCON */
+    unsigned flags, state;
+    int bound = 0;
+
+    if (sscanf(line, "%*s %*s %*s %x %*s %x %*s %n", &flags, &state, &bound) <
+            2 ||
+        bound == 0 || flags != ACCEPTS || state != 1)
+        return false;
+    line[strcspn(line, "\n")] = '\0';
+    return same_file(line + bound, path, st);
+}
+
+int
+unix_listening(const char *path)
+{
+    struct stat st;
+    char *line = NULL;
+    size_t size = 0;
+    int found = 0;
+    FILE *file;
+
+    if (stat(path, &st) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    if (!S_ISSOCK(st.st_mode))
+        return 0;
+    file = fopen("/proc/net/unix", "re");
+    if (file == NULL)
+        return -1;
+    while (!found && getline(&line, &size, file) > 0)
+        found = line_listens(line, path, &st);
+    free(line);
+    fclose(file);
+    return found;
+}
+
+/* Make room at ${path}, or say in ${why} what must not be touched there. */
+static int
+clear_path(const char *path, char why[SOCKET_WHY_MAX])
+{
+    const char *trouble = NULL;
+    struct stat st;
+
+    if (lstat(path, &st) != 0) {
+        if (errno == ENOENT)
+            return 0;
+        snprintf(why, SOCKET_WHY_MAX, "%s: %s", path, strerror(errno));
+        return -1;
+    }
+    if (S_ISLNK(st.st_mode))
+        trouble = "is a symbolic link, which is not followed";
+    else if (!S_ISSOCK(st.st_mode))
+        trouble = "exists and is not a socket";
+    else if (st.st_uid != geteuid())
+        trouble = "is a socket of another user";
+    else if (unix_listening(path) != 0)
+        trouble = "is in use: another process listens there";
+    if (trouble != NULL) {
+        snprintf(why, SOCKET_WHY_MAX, "%s %s; remove it or choose another path",
+                 path, trouble);
+        return -1;
+    }
+    if (unlink(path) != 0 && errno != ENOENT) {
+        snprintf(why, SOCKET_WHY_MAX, "%s: cannot remove the stale socket: %s",
+                 path, strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+/*
+ * The mode of the file is that of the socket's own inode (unix_bind in
+ * net/unix/af_unix.c), so there is no moment in which others could connect.
+ */
+static int
+bind_private(int fd, const struct sockaddr_un *address)
+{
+    if (fchmod(fd, 0600) != 0)
+        return -1;
+    if (bind(fd, (const struct sockaddr *)address, sizeof *address) != 0)
+        return -1;
+    return listen(fd, BACKLOG);
+}
+
+int
+socket_file_listen(struct socket_file *file, const char *path,
+                   char why[SOCKET_WHY_MAX])
+{
+    struct sockaddr_un address;
+    struct stat st;
+    int fd = -1;
+
+    file->path[0] = '\0';
+    if (fill_address(&address, path) != 0) {
+        snprintf(why, SOCKET_WHY_MAX, "a socket path has 1 to %zu characters",
+                 sizeof address.sun_path - 1);
+        return -1;
+    }
+    if (clear_path(path, why) != 0)
+        return -1;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind_private(fd, &address) != 0 || lstat(path, &st) != 0) {
+        snprintf(why, SOCKET_WHY_MAX, "cannot listen on %s: %s", path,
+                 strerror(errno));
+        fd_close(&fd);
+        return -1;
+    }
+    memcpy(file->path, address.sun_path, sizeof file->path);
+    file->dev = st.st_dev;
+    file->ino = st.st_ino;
+    return fd;
+}
+
+void
+socket_file_remove(struct socket_file *file)
+{
+    struct stat st;
+
+    if (file->path[0] != '\0' && lstat(file->path, &st) == 0 &&
+        S_ISSOCK(st.st_mode) && st.st_dev == file->dev &&
+        st.st_ino == file->ino)
+        unlink(file->path);
+    file->path[0] = '\0';
+}

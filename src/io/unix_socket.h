@@ -1,0 +1,52 @@
+/* Unix stream sockets in the file system. */
+#ifndef IO_UNIX_SOCKET_H
+#define IO_UNIX_SOCKET_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* A listening socket's file, as it was when we made it. */
+struct socket_file {
+    char path[108]; /* sun_path, unix(7); "" when there is none */
+    dev_t dev;
+    ino_t ino;
+};
+
+enum { SOCKET_WHY_MAX = 512 };
+
+/**
+ * unix_connect(path):
+ * Return a non-blocking socket connected to ${path}, or -1 with errno set:
+ * EAGAIN means that the listener's backlog is full and that only trying again
+ * later helps, for such a socket can't be polled (unix(7)).
+ */
+int unix_connect(const char *path);
+
+/**
+ * unix_listening(path):
+ * Return 1 if some process listens on the socket file ${path}, 0 if none does
+ * and -1 with errno set if that can't be seen.  Never connects: a QEMU that
+ * waits for a migration dies of a connection that closes.  Reads
+ * /proc/net/unix (proc(5)), so it sees this network namespace alone.
+ */
+int unix_listening(const char *path);
+
+/**
+ * socket_file_listen(file, path, why):
+ * Listen on a new socket file at ${path}, mode 0600 from the first moment.  A
+ * socket that this user left behind there and that nobody listens on is
+ * replaced; anything else there, a symbolic link included, is left alone and
+ * is an error.  Return the non-blocking listening socket and fill in ${file},
+ * or return -1 and write one line into ${why} that says what is in the way and
+ * what to do.
+ */
+int socket_file_listen(struct socket_file *file, const char *path,
+                       char why[SOCKET_WHY_MAX]);
+
+/**
+ * socket_file_remove(file):
+ * Remove the file if it is still the one that we made.
+ */
+void socket_file_remove(struct socket_file *file);
+
+#endif
