@@ -1,0 +1,80 @@
+/*
+ * A flow carries one direction of a channel: it reads one transport into a
+ * ring and writes the other from it.
+ *
+ *   state         reads   writes        left by
+ *   OPEN          yes     yes           end of stream, an error
+ *   EOF           no      what is left  the ring is empty: passed on
+ *   ENDED         no      no
+ *   READ_FAILED   no      what is left
+ *   WRITE_FAILED  no      no
+ *
+ * A stream that broke off stays READ_FAILED: it is never passed on as ended.
+ */
+#ifndef TUNNEL_FLOW_H
+#define TUNNEL_FLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tunnel/ring.h"
+
+struct transport;
+
+enum flow_state {
+    FLOW_OPEN,
+    FLOW_EOF,
+    FLOW_ENDED,
+    FLOW_READ_FAILED,
+    FLOW_WRITE_FAILED,
+};
+
+struct flow {
+    struct transport *from;
+    struct transport *to;
+    struct ring ring;
+    enum flow_state state;
+    bool blocked; /* the last write found no room */
+    int error;    /* errno of the failure */
+};
+
+/**
+ * flow_init(flow, from, to, ring_bytes):
+ * Carry bytes from ${from} to ${to}, which stay the caller's, through a ring
+ * of ${ring_bytes}, a power of two.  Return 0, or -1 with errno set.  The
+ * caller ends it with flow_fini.
+ */
+int flow_init(struct flow *flow, struct transport *from, struct transport *to,
+              size_t ring_bytes);
+void flow_fini(struct flow *flow);
+
+/**
+ * flow_step(flow, readable):
+ * Write what can be written and, if ${readable}, read before that; in turn for
+ * as long as both have something to do, up to a bound that keeps other
+ * channels going.
+ */
+void flow_step(struct flow *flow, bool readable);
+
+/**
+ * flow_unblock(flow):
+ * The transport ${flow}->to has room again.
+ */
+void flow_unblock(struct flow *flow);
+
+/**
+ * flow_wants_read(flow):
+ * flow_wants_write(flow):
+ * Return whether the flow waits for ${flow}->from to become readable, and for
+ * ${flow}->to to become writable.
+ */
+bool flow_wants_read(const struct flow *flow);
+bool flow_wants_write(const struct flow *flow);
+
+/**
+ * flow_delivered(flow):
+ * Return how many bytes have been written.
+ */
+uint64_t flow_delivered(const struct flow *flow);
+
+#endif

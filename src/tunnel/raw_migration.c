@@ -1,0 +1,257 @@
+#include "tunnel/raw_migration.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "io/loop.h"
+#include "io/timer.h"
+#include "io/transport.h"
+
+/*
+ * Theory of operation.  A channel is live until its relay ends.  The first bad
+ * end breaks the migration: the other relays are broken at once (which resets
+ * their TCP connections), and a timer closes what is left open to QEMU.
+ *
+ *   live channels   broken   timer    then
+ *   some            no       -        wait for the relays
+ *   none            no       -        idle
+ *   -               yes      runs     wait; a new accept starts it over
+ *   -               yes      fires    close all: idle
+ */
+struct raw_channel {
+    struct raw_migration *migration;
+    unsigned number;
+    struct relay *relay;    /* or NULL: */
+    struct transport *qemu; /* a connection that got no further */
+    TAILQ_ENTRY(raw_channel) entry;
+};
+
+struct raw_migration {
+    struct raw_migration_options options;
+    TAILQ_HEAD(, raw_channel) channels;
+    struct timer *timer;
+    uint64_t last_accept_ms;
+    bool broken;
+};
+
+static void
+channel_free(struct raw_channel *channel)
+{
+    TAILQ_REMOVE(&channel->migration->channels, channel, entry);
+    relay_free(channel->relay);
+    transport_free(channel->qemu);
+    free(channel);
+}
+
+static const char *
+end_text(enum relay_end end)
+{
+    switch (end) {
+    case RELAY_OPEN: return "open";
+    case RELAY_CLEAN: return "ended cleanly";
+    case RELAY_NET_LOST: return "TCP connection lost";
+    case RELAY_QEMU_LOST: return "QEMU closed it";
+    case RELAY_TORN_DOWN: return "torn down with the others";
+    }
+    return "?";
+}
+
+static void
+log_end(const struct raw_channel *channel)
+{
+    enum side source = channel->migration->options.source;
+    char there[TEXT_MAX], back[TEXT_MAX], took[TEXT_MAX], rate[TEXT_MAX];
+    struct relay_report report;
+
+    relay_report(channel->relay, &report);
+    log_info("channel %u: %s%s%s; %s to the destination, %s back, %s, %s",
+             channel->number, end_text(report.end), report.error ? ": " : "",
+             report.error ? strerror(report.error) : "",
+             text_size(there, report.bytes[source]),
+             text_size(back, report.bytes[!source]),
+             text_duration(took, report.ms),
+             text_rate(rate, report.bytes[source], report.ms));
+}
+
+static void
+on_timer(void *arg)
+{
+    struct raw_migration *migration = arg;
+
+    raw_migration_close_now(migration);
+    migration->options.on_idle(migration->options.arg);
+}
+
+static void
+on_relay_end(void *arg, struct relay *relay)
+{
+    struct raw_channel *channel = arg;
+    struct raw_migration *migration = channel->migration;
+    struct relay_report report;
+
+    relay_report(relay, &report);
+    log_end(channel);
+    if (report.end != RELAY_CLEAN) {
+        raw_migration_break(migration);
+        migration->options.on_broken(migration->options.arg);
+        return;
+    }
+    channel_free(channel);
+    if (TAILQ_EMPTY(&migration->channels))
+        migration->options.on_idle(migration->options.arg);
+}
+
+struct raw_migration *
+raw_migration_new(const struct raw_migration_options *options)
+{
+    struct raw_migration *migration = calloc(1, sizeof *migration);
+
+    if (migration == NULL)
+        return NULL;
+    migration->options = *options;
+    TAILQ_INIT(&migration->channels);
+    migration->timer = timer_new(options->loop, on_timer, migration);
+    if (migration->timer == NULL) {
+        free(migration);
+        return NULL;
+    }
+    return migration;
+}
+
+void
+raw_migration_free(struct raw_migration *migration)
+{
+    if (migration == NULL)
+        return;
+    raw_migration_close_now(migration);
+    timer_free(migration->timer);
+    free(migration);
+}
+
+static struct raw_channel *
+channel_new(struct raw_migration *migration, unsigned number)
+{
+    struct raw_channel *channel = calloc(1, sizeof *channel);
+
+    if (channel == NULL)
+        return NULL;
+    channel->migration = migration;
+    channel->number = number;
+    TAILQ_INSERT_TAIL(&migration->channels, channel, entry);
+    return channel;
+}
+
+int
+raw_migration_add(struct raw_migration *migration,
+                  const struct raw_channel_options *options)
+{
+    struct raw_channel *channel = channel_new(migration, options->number);
+
+    if (channel == NULL) {
+        transport_abort(options->sides[SIDE_NET]);
+        transport_free(options->sides[SIDE_QEMU]);
+        return -1;
+    }
+    channel->relay = relay_new(&(struct relay_options){
+        .loop = migration->options.loop,
+        .sides = { options->sides[SIDE_QEMU], options->sides[SIDE_NET] },
+        .early = options->early,
+        .early_bytes = options->early_bytes,
+        .on_end = on_relay_end,
+        .arg = channel,
+    });
+    if (channel->relay == NULL) {
+        channel_free(channel);
+        errno = ENOMEM;
+        return -1;
+    }
+    return 0;
+}
+
+void
+raw_migration_hold(struct raw_migration *migration)
+{
+    migration->last_accept_ms = loop_now_ms(migration->options.loop);
+    if (migration->broken)
+        timer_start(migration->timer, migration->options.hold_ms);
+}
+
+void
+raw_migration_doom(struct raw_migration *migration, struct transport *qemu)
+{
+    struct raw_channel *channel = channel_new(migration, 0);
+
+    if (channel == NULL)
+        transport_free(qemu);
+    else
+        channel->qemu = qemu;
+}
+
+void
+raw_migration_break(struct raw_migration *migration)
+{
+    struct raw_channel *channel;
+    uint64_t now = loop_now_ms(migration->options.loop);
+    uint64_t until = migration->last_accept_ms + migration->options.hold_ms;
+
+    if (migration->broken)
+        return;
+    migration->broken = true;
+    TAILQ_FOREACH(channel, &migration->channels, entry)
+    {
+        struct relay_report report;
+
+        if (channel->relay == NULL)
+            continue;
+        relay_report(channel->relay, &report);
+        if (report.end != RELAY_OPEN)
+            continue;
+        relay_break(channel->relay);
+        log_end(channel);
+    }
+    timer_start(migration->timer, until > now ? until - now : 0);
+}
+
+void
+raw_migration_close_now(struct raw_migration *migration)
+{
+    struct raw_channel *channel;
+
+    migration->broken = migration->broken || !raw_migration_idle(migration);
+    timer_stop(migration->timer);
+    while ((channel = TAILQ_FIRST(&migration->channels)) != NULL) {
+        if (channel->relay != NULL)
+            relay_break(channel->relay);
+        channel_free(channel);
+    }
+}
+
+bool
+raw_migration_main_lives(const struct raw_migration *migration)
+{
+    struct raw_channel *channel;
+
+    if (migration->broken)
+        return false;
+    TAILQ_FOREACH(channel, &migration->channels, entry)
+    if (channel->number == 1)
+        return true;
+    return false;
+}
+
+bool
+raw_migration_idle(const struct raw_migration *migration)
+{
+    return TAILQ_EMPTY(&migration->channels);
+}
+
+bool
+raw_migration_broken(const struct raw_migration *migration)
+{
+    return migration->broken;
+}

@@ -1,0 +1,268 @@
+#include "tunnel/relay.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/loop.h"
+#include "io/timer.h"
+#include "io/transport.h"
+#include "tunnel/flow.h"
+
+/*
+ * Theory of operation.  There is a flow from each side to the other, and each
+ * ends on its own.  What is next follows from the states of the two flows
+ * alone (see settle):
+ *
+ *   both ENDED                      the channel ended cleanly
+ *   TCP can't be read or written    reset it; the channel has ended
+ *   QEMU can't be read or written   what QEMU wrote before may be the reason
+ *                                   of it, so pass that on first, and reset
+ *                                   TCP when the far end has it (or after
+ *                                   LINGER_MS): then the channel has ended
+ */
+enum {
+    RING_BYTES = 256 << 10,
+    EARLY_BYTES_MAX = 4096,
+    LINGER_MS = 1000,
+    LINGER_STEP_MS = 10,
+};
+
+struct relay_side {
+    struct relay *relay;
+    enum side side;
+    struct transport *transport;
+    struct flow flow; /* from this side to the other */
+};
+
+struct relay {
+    struct loop *loop;
+    struct relay_side sides[SIDES];
+    enum relay_end end;
+    int error;
+    uint64_t start_ms;
+    uint64_t end_ms;
+    uint64_t linger_until_ms; /* 0 while QEMU has not failed */
+    struct timer *timer;
+    void (*on_end)(void *arg, struct relay *relay);
+    void *arg;
+};
+
+static enum side
+other(enum side side)
+{
+    return side == SIDE_QEMU ? SIDE_NET : SIDE_QEMU;
+}
+
+/* The errno with which ${side} can no longer be read or written, or 0. */
+static int
+side_error(const struct relay *relay, enum side side)
+{
+    const struct flow *from = &relay->sides[side].flow;
+    const struct flow *to = &relay->sides[other(side)].flow;
+
+    if (from->state == FLOW_READ_FAILED)
+        return from->error;
+    if (to->state == FLOW_WRITE_FAILED)
+        return to->error;
+    return 0;
+}
+
+static void
+close_net(struct relay *relay)
+{
+    struct transport **net = &relay->sides[SIDE_NET].transport;
+
+    if (relay->end == RELAY_CLEAN)
+        transport_free(*net);
+    else
+        transport_abort(*net);
+    *net = NULL;
+}
+
+static void
+finish(struct relay *relay, enum relay_end end, int error)
+{
+    relay->end = end;
+    relay->error = error;
+    relay->end_ms = loop_now_ms(relay->loop);
+    timer_stop(relay->timer);
+    transport_want(relay->sides[SIDE_QEMU].transport, false, false);
+    close_net(relay);
+}
+
+/* The one place that says what is waited for. */
+static void
+rearm(struct relay *relay)
+{
+    for (int side = 0; side < SIDES; side++) {
+        struct relay_side *near = &relay->sides[side];
+        struct relay_side *far = &relay->sides[other((enum side)side)];
+
+        transport_want(near->transport, flow_wants_read(&near->flow),
+                       flow_wants_write(&far->flow));
+    }
+}
+
+/* QEMU is gone: has the far end got all that it said before? */
+static bool
+last_words_passed_on(const struct relay *relay)
+{
+    const struct flow *flow = &relay->sides[SIDE_QEMU].flow;
+
+    return flow->state != FLOW_OPEN && ring_length(&flow->ring) == 0 &&
+           transport_unsent(relay->sides[SIDE_NET].transport) == 0;
+}
+
+/* Return whether the relay has ended. */
+static bool
+settle(struct relay *relay)
+{
+    int net_error = side_error(relay, SIDE_NET);
+    int qemu_error = side_error(relay, SIDE_QEMU);
+    uint64_t now = loop_now_ms(relay->loop);
+
+    if (net_error != 0) {
+        finish(relay, RELAY_NET_LOST, net_error);
+        return true;
+    }
+    if (qemu_error != 0) {
+        if (relay->linger_until_ms == 0)
+            relay->linger_until_ms = now + LINGER_MS;
+        if (last_words_passed_on(relay) || now >= relay->linger_until_ms) {
+            finish(relay, RELAY_QEMU_LOST, qemu_error);
+            return true;
+        }
+        timer_start(relay->timer, LINGER_STEP_MS);
+    } else if (relay->sides[SIDE_QEMU].flow.state == FLOW_ENDED &&
+               relay->sides[SIDE_NET].flow.state == FLOW_ENDED) {
+        finish(relay, RELAY_CLEAN, 0);
+        return true;
+    }
+    rearm(relay);
+    return false;
+}
+
+static void
+settle_and_report(struct relay *relay)
+{
+    if (settle(relay))
+        relay->on_end(relay->arg, relay);
+}
+
+static void
+on_ready(void *arg, bool readable, bool writable)
+{
+    struct relay_side *near = arg;
+    struct relay *relay = near->relay;
+    struct relay_side *far = &relay->sides[other(near->side)];
+
+    if (readable)
+        flow_step(&near->flow, true);
+    if (writable) {
+        flow_unblock(&far->flow);
+        flow_step(&far->flow, true); /* more has arrived in the meantime */
+    }
+    settle_and_report(relay);
+}
+
+/* The first look at everything, and each look while lingering. */
+static void
+on_timer(void *arg)
+{
+    struct relay *relay = arg;
+
+    for (int side = 0; side < SIDES; side++)
+        flow_step(&relay->sides[side].flow, true);
+    settle_and_report(relay);
+}
+
+static int
+start_side(struct relay *relay, enum side side)
+{
+    struct relay_side *near = &relay->sides[side];
+    struct transport *to = relay->sides[other(side)].transport;
+
+    near->relay = relay;
+    near->side = side;
+    transport_on_ready(near->transport, on_ready, near);
+    return flow_init(&near->flow, near->transport, to, RING_BYTES);
+}
+
+static void
+take_early(struct ring *ring, const void *early, size_t bytes)
+{
+    struct iovec iov[2];
+
+    if (bytes == 0 || ring_room_iov(ring, iov) == 0)
+        return;
+    memcpy(iov[0].iov_base, early, bytes);
+    ring_filled(ring, bytes);
+}
+
+struct relay *
+relay_new(const struct relay_options *options)
+{
+    struct relay *relay = calloc(1, sizeof *relay);
+
+    if (relay == NULL || options->early_bytes > EARLY_BYTES_MAX) {
+        transport_abort(options->sides[SIDE_NET]);
+        transport_free(options->sides[SIDE_QEMU]);
+        free(relay);
+        errno = ENOMEM;
+        return NULL;
+    }
+    relay->loop = options->loop;
+    relay->on_end = options->on_end;
+    relay->arg = options->arg;
+    relay->start_ms = loop_now_ms(options->loop);
+    relay->sides[SIDE_QEMU].transport = options->sides[SIDE_QEMU];
+    relay->sides[SIDE_NET].transport = options->sides[SIDE_NET];
+    relay->timer = timer_new(options->loop, on_timer, relay);
+    if (relay->timer == NULL || start_side(relay, SIDE_QEMU) != 0 ||
+        start_side(relay, SIDE_NET) != 0) {
+        relay_free(relay);
+        errno = ENOMEM;
+        return NULL;
+    }
+    take_early(&relay->sides[SIDE_NET].flow.ring, options->early,
+               options->early_bytes);
+    timer_start(relay->timer, 0);
+    return relay;
+}
+
+void
+relay_free(struct relay *relay)
+{
+    if (relay == NULL)
+        return;
+    timer_free(relay->timer);
+    close_net(relay);
+    transport_free(relay->sides[SIDE_QEMU].transport);
+    for (int side = 0; side < SIDES; side++)
+        flow_fini(&relay->sides[side].flow);
+    free(relay);
+}
+
+void
+relay_break(struct relay *relay)
+{
+    if (relay->end == RELAY_OPEN)
+        finish(relay, RELAY_TORN_DOWN, 0);
+}
+
+void
+relay_report(const struct relay *relay, struct relay_report *report)
+{
+    uint64_t end_ms =
+        relay->end == RELAY_OPEN ? loop_now_ms(relay->loop) : relay->end_ms;
+
+    *report = (struct relay_report){
+        .end = relay->end,
+        .error = relay->error,
+        .ms = end_ms - relay->start_ms,
+    };
+    for (int side = 0; side < SIDES; side++)
+        report->bytes[side] = flow_delivered(&relay->sides[side].flow);
+}

@@ -1,0 +1,76 @@
+#include "tunnel/ring.h"
+
+#include <stdlib.h>
+
+int
+ring_init(struct ring *ring, size_t size_bytes)
+{
+    *ring = (struct ring){ .bytes = malloc(size_bytes), .size = size_bytes };
+    return ring->bytes != NULL ? 0 : -1;
+}
+
+void
+ring_fini(struct ring *ring)
+{
+    free(ring->bytes);
+    ring->bytes = NULL;
+}
+
+size_t
+ring_length(const struct ring *ring)
+{
+    return (size_t)(ring->end - ring->start);
+}
+
+size_t
+ring_room(const struct ring *ring)
+{
+    return ring->size - ring_length(ring);
+}
+
+/* The ${length} bytes from the offset ${from} on, wherever they lie. */
+static int
+pieces(const struct ring *ring, uint64_t from, size_t length,
+       struct iovec iov[2])
+{
+    size_t at = (size_t)(from - ring->origin) & (ring->size - 1);
+    size_t first = ring->size - at;
+
+    if (length == 0)
+        return 0;
+    if (first >= length) {
+        iov[0] = (struct iovec){ ring->bytes + at, length };
+        return 1;
+    }
+    iov[0] = (struct iovec){ ring->bytes + at, first };
+    iov[1] = (struct iovec){ ring->bytes, length - first };
+    return 2;
+}
+
+int
+ring_room_iov(const struct ring *ring, struct iovec iov[2])
+{
+    return pieces(ring, ring->end, ring_room(ring), iov);
+}
+
+void
+ring_filled(struct ring *ring, size_t bytes)
+{
+    ring->end += bytes;
+}
+
+int
+ring_bytes_iov(const struct ring *ring, uint64_t from, struct iovec iov[2])
+{
+    return pieces(ring, from, (size_t)(ring->end - from), iov);
+}
+
+void
+ring_release(struct ring *ring, uint64_t upto)
+{
+    ring->start = upto;
+
+    /* An empty ring starts over at its first byte, which is in the cache. */
+    if (ring->start == ring->end)
+        ring->origin = ring->end;
+}
