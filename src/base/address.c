@@ -89,14 +89,12 @@ address_peer_text(char text[ADDRESS_TEXT_MAX], char host[ADDRESS_HOST_MAX],
                   const struct sockaddr *sa, socklen_t len)
 {
     struct address made = { .host = "unknown" };
-    struct sockaddr_in6 in6;
+    struct sockaddr_in6 in6 = { .sin6_addr = IN6ADDR_ANY_INIT };
     char port[8];
     uint64_t number;
 
     if (sa->sa_family == AF_INET6 && len >= sizeof in6)
         memcpy(&in6, sa, sizeof in6);
-    else
-        in6.sin6_addr = in6addr_any;
     if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
         inet_ntop(AF_INET, &in6.sin6_addr.s6_addr[12], made.host,
                   sizeof made.host);

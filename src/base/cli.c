@@ -155,7 +155,7 @@ cli_parse(const struct cli *cli, int argc, char **argv, void *config, FILE *out)
     if (cli->option_count + COMMON_COUNT >= OPTIONS_MAX)
         abort();
     fill_getopt(cli, longs, shorts);
-    optind = 1;
+    optind = 0; /* from the start, also inside a word (getopt(3)) */
     while ((key = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         switch (key) {
         case 'h': print_help(cli, out); return CLI_DONE;

@@ -5,7 +5,7 @@
 enum exit_status {
     STATUS_DONE = 0,
     STATUS_FAILED = 1,    /* the VM is where it was */
-    STATUS_USAGE = 2,     /* the command line, or a file it names, is wrong */
+    STATUS_USAGE = 2,     /* the command line is wrong */
     STATUS_CANCELLED = 3, /* a person or the peer stopped it */
     STATUS_TIMED_OUT = 4,
     STATUS_UNKNOWN = 5, /* only a look at both hosts can tell */

@@ -20,12 +20,21 @@ log_open(const char *program, enum log_level level)
     log_level = level;
 }
 
+bool
+log_wants(enum log_level level)
+{
+    return level <= log_level;
+}
+
 void
 log_set_hook(void (*hook)(void *arg), void *arg)
 {
     log_hook = hook;
     log_hook_arg = arg;
 }
+
+static void log_write(const char *suffix, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 /* A line is one write, so that lines of several processes don't mix. */
 static void
@@ -92,12 +101,12 @@ log_warn(const char *format, ...)
 bool
 log_limit_pass(struct log_limit *limit, uint64_t now_ms, uint64_t *dropped)
 {
-    if (limit->spent == 0)
-        limit->since_ms = now_ms;
     while (limit->spent > 0 && now_ms - limit->since_ms >= limit->interval_ms) {
         limit->spent--;
         limit->since_ms += limit->interval_ms;
     }
+    if (limit->spent == 0)
+        limit->since_ms = now_ms;
     if (limit->spent >= limit->burst) {
         limit->dropped++;
         return false;

@@ -24,6 +24,12 @@ enum log_level {
 void log_open(const char *program, enum log_level level);
 
 /**
+ * log_wants(level):
+ * Return whether a line of ${level} would be written.
+ */
+bool log_wants(enum log_level level);
+
+/**
  * log_set_hook(hook, arg):
  * Call ${hook}(${arg}) before each line is written, so that a program that
  * keeps a live line on a terminal can clear it.  NULL removes the hook.

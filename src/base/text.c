@@ -10,8 +10,8 @@ format_scaled(char buf[TEXT_MAX], double number, const char *suffix)
                                          "TiB", "PiB", "EiB" };
     size_t unit = 0;
 
-    /* 1023.95 would be written as 1024.0 */
-    while (number >= 1023.95 && unit + 1 < sizeof units / sizeof *units) {
+    /* 1023.5 would be written as 1024 */
+    while (number >= 1023.5 && unit + 1 < sizeof units / sizeof *units) {
         number /= 1024;
         unit++;
     }

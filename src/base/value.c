@@ -67,8 +67,10 @@ parse_scaled(const char *text, const struct unit *units, size_t count,
 static int
 store_whole(double number, uint64_t min, uint64_t max, uint64_t *out)
 {
-    uint64_t whole = (uint64_t)(number + 0.5);
+    uint64_t whole = (uint64_t)number;
 
+    if (number - (double)whole >= 0.5)
+        whole++;
     if (whole < min || whole > max)
         return -1;
     *out = whole;
@@ -120,7 +122,8 @@ value_rate(const char *text, uint64_t *out)
     if (parse_scaled(plain, bits, sizeof bits / sizeof *bits, &number) != 0 &&
         parse_scaled(plain, sizes, SIZE_COUNT, &number) != 0)
         return -1;
-    return store_whole(number, 0, UINT64_MAX, out);
+    /* What is above 0 must not become 0, which means "without limit". */
+    return store_whole(number, number > 0 ? 1 : 0, UINT64_MAX, out);
 }
 
 int

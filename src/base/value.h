@@ -26,7 +26,8 @@ int value_size(const char *text, uint64_t min, uint64_t max, uint64_t *out);
  * value_rate(text, out):
  * Parse a data rate into bytes a second.  A size (see value_size) is bytes a
  * second, with or without "/s" at its end; a number with kbit, Mbit or Gbit at
- * its end is bits a second, in powers of 1000.  0 is allowed.
+ * its end is bits a second, in powers of 1000.  0 is allowed,
+ * but nothing that is above 0 and would be rounded to it.
  */
 int value_rate(const char *text, uint64_t *out);
 

@@ -37,6 +37,7 @@ struct dialer {
     struct timer *timer;
     struct event *connected;
     int fd;
+    int error;
     char why[WHY_MAX];
 };
 
@@ -75,29 +76,47 @@ succeed(struct dialer *dialer)
 }
 
 static void
+fail(struct dialer *dialer)
+{
+    char why[WHY_MAX]; /* the callback may free the dialer, and then read it */
+
+    memcpy(why, dialer->why, sizeof why);
+    dialer->options.on_done(dialer->options.arg, -1, why);
+}
+
+static void
 round_failed(struct dialer *dialer)
 {
-    uint64_t now = loop_now_ms(dialer->loop);
+    uint64_t now = loop_now_ms(dialer->loop), pause_ms = dialer->backoff_ms;
 
     drop_round(dialer);
     timer_stop(dialer->timer);
-    if (now + dialer->backoff_ms > dialer->deadline_ms) {
-        dialer->options.on_done(dialer->options.arg, -1, dialer->why);
+    if (now >= dialer->deadline_ms) {
+        fail(dialer);
         return;
     }
     if (dialer->options.on_retry != NULL)
         dialer->options.on_retry(dialer->options.arg, dialer->why);
-    timer_start(dialer->timer, dialer->backoff_ms);
+    if (pause_ms > dialer->deadline_ms - now)
+        pause_ms = dialer->deadline_ms - now; /* the last attempt */
+    timer_start(dialer->timer, pause_ms);
     dialer->backoff_ms *= 2;
     if (dialer->backoff_ms > BACKOFF_LAST_MS)
         dialer->backoff_ms = BACKOFF_LAST_MS;
 }
 
 static void
-attempt_failed(struct dialer *dialer, int error)
+note_error(struct dialer *dialer, int error)
 {
+    dialer->error = error;
     snprintf(dialer->why, sizeof dialer->why, "%s", strerror(error));
     drop_attempt(dialer);
+}
+
+static void
+attempt_failed(struct dialer *dialer, int error)
+{
+    note_error(dialer, error);
     try_next(dialer);
 }
 
@@ -149,8 +168,7 @@ try_next(struct dialer *dialer)
         error = attempt(dialer, ai);
         if (error == 0)
             return;
-        snprintf(dialer->why, sizeof dialer->why, "%s", strerror(error));
-        drop_attempt(dialer);
+        note_error(dialer, error);
     }
     round_failed(dialer);
 }
@@ -164,6 +182,7 @@ on_resolved(void *arg, struct addrinfo *list, const char *why)
     dialer->resolver = NULL;
     dialer->list = list;
     dialer->next = list;
+    dialer->error = 0;
     if (list == NULL)
         snprintf(dialer->why, sizeof dialer->why, "%s", why);
     try_next(dialer);
@@ -220,4 +239,10 @@ dialer_free(struct dialer *dialer)
     drop_round(dialer);
     timer_free(dialer->timer);
     free(dialer);
+}
+
+int
+dialer_error(const struct dialer *dialer)
+{
+    return dialer->error;
 }

@@ -18,8 +18,8 @@ struct dialer_options {
      * on_done(arg, fd, why):
      * The end of the matter, never called before dialer_new has returned.
      * ${fd} is a connected, non-blocking TCP socket that the callback owns, or
-     * -1, and then ${why} says what went wrong at the last attempt.  The
-     * callback may free the dialer.
+     * -1, and then ${why} says what went wrong at the last attempt, until the
+     * callback returns.  The callback may free the dialer.
      */
     void (*on_done)(void *arg, int fd, const char *why);
 
@@ -36,12 +36,19 @@ struct dialer_options {
  * dialer_new(loop, options):
  * Start to connect to ${options}->address: to each address that its name has,
  * one after the other, in the order of RFC 6724; if none answers, again after
- * 100 ms, then at growing intervals up to 2 s.  Return NULL with errno set if
- * there is no memory.  The caller frees it with dialer_free, which also stops
- * it.
+ * 100 ms, then at growing intervals up to 2 s, and a last time when
+ * ${options}->wait_ms are over.  Return NULL with errno set if there is no
+ * memory.  The caller frees it with dialer_free, which also stops it.
  */
 struct dialer *dialer_new(struct loop *loop,
                           const struct dialer_options *options);
 void dialer_free(struct dialer *dialer);
+
+/**
+ * dialer_error(dialer):
+ * Return the errno of the latest attempt to connect, 0 if there was none or if
+ * the name could not be looked up.  For use in the callbacks.
+ */
+int dialer_error(const struct dialer *dialer);
 
 #endif

@@ -53,13 +53,19 @@ loop_stop(struct loop *loop)
 }
 
 uint64_t
-loop_now_ms(const struct loop *loop)
+loop_now_us(const struct loop *loop)
 {
     struct timespec now;
 
     (void)loop;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t
+loop_now_ms(const struct loop *loop)
+{
+    return loop_now_us(loop) / 1000;
 }
 
 static void

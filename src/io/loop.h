@@ -33,9 +33,11 @@ void loop_stop(struct loop *loop);
 
 /**
  * loop_now_ms(loop):
- * Return the time in milliseconds on the monotonic clock.
+ * loop_now_us(loop):
+ * Return the time in milliseconds or microseconds on the monotonic clock.
  */
 uint64_t loop_now_ms(const struct loop *loop);
+uint64_t loop_now_us(const struct loop *loop);
 
 /**
  * loop_on_signals(loop, on_signal, arg):

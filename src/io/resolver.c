@@ -26,6 +26,11 @@ struct request {
     struct addrinfo *list;
 };
 
+/* What goes through the pair. */
+struct answer {
+    struct request *request;
+};
+
 struct resolver {
     int fd; /* the loop's end */
     struct event *event;
@@ -48,6 +53,7 @@ resolve(void *arg)
     static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
                                            .ai_flags = AI_ADDRCONFIG };
     struct request *request = arg;
+    struct answer answer = { request };
     int fd = request->fd;
     char port[8];
 
@@ -61,8 +67,8 @@ resolve(void *arg)
             getaddrinfo(request->address.host, port, &any, &request->list);
     }
     request->fd = -1;
-    if (send(fd, &request, sizeof request, MSG_NOSIGNAL) !=
-        (ssize_t)sizeof request)
+    if (send(fd, &answer, sizeof answer, MSG_NOSIGNAL) !=
+        (ssize_t)sizeof answer)
         request_free(request);
     close(fd);
     return NULL;
@@ -72,12 +78,12 @@ resolve(void *arg)
 static struct request *
 receive(struct resolver *resolver)
 {
-    struct request *request;
+    struct answer answer;
 
-    if (recv(resolver->fd, &request, sizeof request, MSG_DONTWAIT) !=
-        (ssize_t)sizeof request)
+    if (recv(resolver->fd, &answer, sizeof answer, MSG_DONTWAIT) !=
+        (ssize_t)sizeof answer)
         return NULL;
-    return request;
+    return answer.request;
 }
 
 static void

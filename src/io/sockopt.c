@@ -3,7 +3,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
+
+#include "base/value.h"
 
 enum {
     BUFFER_BYTES = 4 << 20,
@@ -60,12 +63,15 @@ uint64_t
 sockopt_unix_default_bytes(void)
 {
     FILE *file = fopen("/proc/sys/net/core/wmem_default", "re");
-    unsigned long long bytes = 0;
+    char line[32] = "";
+    uint64_t bytes = 0;
 
     if (file == NULL)
         return 0;
-    if (fscanf(file, "%llu", &bytes) != 1)
-        bytes = 0;
+    if (fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        (void)value_size(line, 1, UINT64_MAX, &bytes);
+    }
     fclose(file);
     return bytes;
 }

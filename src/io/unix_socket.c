@@ -76,41 +76,56 @@ same_file(const char *bound, const char *path, const struct stat *st)
            other.st_ino == st->st_ino;
 }
 
-/* Columns of /proc/net/unix: Num RefCount Protocol Flags Type St Inode Path. */
+/*
+ * Columns of /proc/net/unix: Num RefCount Protocol Flags Type St Inode Path.
+ * A listening socket has the flag __SO_ACCEPTCON and the state unconnected.
+ */
 static bool
 line_listens(char *line, const char *path, const struct stat *st)
 {
-    static const unsigned ACCEPTS = 0x10000; /* __SO_ACCEPTCON */
-    unsigned flags, state;
-    int bound = 0;
+    enum { FLAGS = 3, STATE = 5, PATH = 7 };
+    char *rest = line;
 
-    if (sscanf(line, "%*s %*s %*s %x %*s %x %*s %n", &flags, &state, &bound) <
-            2 ||
-        bound == 0 || flags != ACCEPTS || state != 1)
-        return false;
-    line[strcspn(line, "\n")] = '\0';
-    return same_file(line + bound, path, st);
+    for (int column = 0; column < PATH; column++) {
+        const char *word = strsep(&rest, " ");
+
+        while (word != NULL && *word == '\0') /* columns may be padded */
+            word = strsep(&rest, " ");
+        if (word == NULL || rest == NULL)
+            return false;
+        if ((column == FLAGS && strcmp(word, "00010000") != 0) ||
+            (column == STATE && strcmp(word, "01") != 0))
+            return false;
+    }
+    rest[strcspn(rest, "\n")] = '\0';
+    return same_file(rest, path, st);
 }
 
 int
 unix_listening(const char *path)
 {
     struct stat st;
-    char *line = NULL;
+    char *real, *line = NULL;
     size_t size = 0;
     int found = 0;
     FILE *file;
 
-    if (stat(path, &st) != 0)
+    real = realpath(path, NULL); /* a link to it may have another name */
+    if (real == NULL)
         return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
-    if (!S_ISSOCK(st.st_mode))
+    if (stat(real, &st) != 0 || !S_ISSOCK(st.st_mode)) {
+        free(real);
         return 0;
+    }
     file = fopen("/proc/net/unix", "re");
-    if (file == NULL)
+    if (file == NULL) {
+        free(real);
         return -1;
+    }
     while (!found && getline(&line, &size, file) > 0)
-        found = line_listens(line, path, &st);
+        found = line_listens(line, real, &st);
     free(line);
+    free(real);
     fclose(file);
     return found;
 }

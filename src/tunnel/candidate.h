@@ -51,8 +51,8 @@ struct candidate_options {
 
     /**
      * on_judged(arg, candidate):
-     * A verdict has been reached; once only, but for FURTHER, which SILENT or
-     * CLOSED may follow.  The callback may free the candidate.
+     * A verdict has been reached; once only, but for FURTHER, which SILENT
+     * may follow.  The callback may free the candidate.
      */
     void (*on_judged)(void *arg, struct candidate *candidate);
     void *arg;

@@ -24,7 +24,11 @@
  * A connection that can't be served dooms the migration (raw_migration.h).
  */
 enum {
-    HOLD_MS = 1000, /* QEMU 7.2 aborts when we close earlier; see DESIGN.md */
+    /*
+     * QEMU 7.2 aborts when we close earlier; see DESIGN.md.  The loop's clock
+     * is coarse, so that a timer may be a few milliseconds early.
+     */
+    HOLD_MS = 1000 + 20,
     ATTEMPT_MS = 10000,
 };
 
@@ -40,7 +44,7 @@ struct raw_client {
     struct listener *listener;
     struct raw_end *end;
     unsigned accepted; /* channels of this migration so far */
-    TAILQ_HEAD(, waiting) queue;
+    TAILQ_HEAD(waiting_list, waiting) queue;
     struct dialer *dialer;
     struct timer *look; /* is the source still there while we dial? */
     bool told_retry;

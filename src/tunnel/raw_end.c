@@ -13,11 +13,13 @@ struct raw_end {
     struct raw_migration *migration;
     struct timer *stop_timer;
     bool stopping;
+    bool done;
 };
 
 static void
 done(struct raw_end *end, enum exit_status status)
 {
+    end->done = true;
     timer_stop(end->stop_timer);
     end->options.on_done(end->options.done_arg, status);
 }
@@ -124,6 +126,8 @@ raw_end_break(struct raw_end *end)
 void
 raw_end_stop(struct raw_end *end)
 {
+    if (end->done)
+        return; /* a signal that came together with the end */
     if (end->stopping) {
         stop_now(end);
         return;

@@ -33,7 +33,7 @@ struct raw_channel {
 
 struct raw_migration {
     struct raw_migration_options options;
-    TAILQ_HEAD(, raw_channel) channels;
+    TAILQ_HEAD(raw_channel_list, raw_channel) channels;
     struct timer *timer;
     uint64_t last_accept_ms;
     bool broken;

@@ -57,12 +57,12 @@ struct raw_migration *raw_migration_new(
 void raw_migration_free(struct raw_migration *migration);
 
 /**
- * raw_migration_add(migration, channel):
+ * raw_migration_add(migration, options):
  * Carry a further channel.  Return 0, or -1 with errno set if there is no
  * memory: its transports are closed then.
  */
 int raw_migration_add(struct raw_migration *migration,
-                      const struct raw_channel_options *channel);
+                      const struct raw_channel_options *options);
 
 /**
  * raw_migration_hold(migration):

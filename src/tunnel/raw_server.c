@@ -154,6 +154,14 @@ is_main(const struct raw_server *server, enum candidate_verdict verdict)
            (server->options.qemu_tls ? CANDIDATE_TLS : CANDIDATE_MAIN);
 }
 
+/* A multifd channel that waits for its main channel, and is still there. */
+static bool
+came_early(const struct candidate *candidate)
+{
+    return candidate->verdict == CANDIDATE_FURTHER &&
+           !transport_hung_up(candidate->transport);
+}
+
 /*
  * Begin a migration with ${main}.  What came after it belongs to it; so does a
  * multifd channel that came before it, through a relay that keeps no order.
@@ -177,8 +185,9 @@ begin(struct raw_server *server, struct candidate *main)
          candidate = next) {
         next = TAILQ_NEXT(candidate, entry);
         is_later = is_later || candidate == later;
-        if (!is_later && candidate->verdict != CANDIDATE_FURTHER)
+        if (!is_later && !came_early(candidate))
             continue;
+        candidate_look(candidate); /* it may have closed already */
         if (may_join(server, candidate))
             move_to_queue(server, candidate);
     }

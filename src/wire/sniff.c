@@ -5,7 +5,7 @@
 /* A range of values for each of the first bytes. */
 struct pattern {
     enum sniff_kind kind;
-    size_t length;
+    unsigned length;
     struct {
         unsigned char min, max;
     } bytes[SNIFF_BYTES];
