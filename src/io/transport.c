@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -118,15 +119,37 @@ transport_readv(struct transport *transport, const struct iovec *iov, int count)
 }
 
 ssize_t
-transport_writev(struct transport *transport, const struct iovec *iov,
-                 int count)
+transport_writev(struct transport *transport, struct iovec *iov, int count)
 {
-    struct msghdr msg = { .msg_iov = (struct iovec *)(size_t)iov,
-                          .msg_iovlen = (size_t)count };
+    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)count };
     ssize_t n;
 
     do
         n = sendmsg(transport->fd, &msg, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+ssize_t
+transport_splice_in(struct transport *transport, int pipe_fd, size_t bytes)
+{
+    ssize_t n;
+
+    do
+        n = splice(transport->fd, NULL, pipe_fd, NULL, bytes,
+                   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+ssize_t
+transport_splice_out(struct transport *transport, int pipe_fd, size_t bytes)
+{
+    ssize_t n;
+
+    do
+        n = splice(pipe_fd, NULL, transport->fd, NULL, bytes,
+                   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     while (n < 0 && errno == EINTR);
     return n;
 }
@@ -162,6 +185,17 @@ transport_hung_up(const struct transport *transport)
     struct pollfd pollfd = { .fd = transport->fd, .events = POLLRDHUP };
 
     return poll(&pollfd, 1, 0) > 0;
+}
+
+int
+transport_error(struct transport *transport)
+{
+    int error = 0;
+    socklen_t length = sizeof error;
+
+    if (getsockopt(transport->fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
+        return errno;
+    return error;
 }
 
 int

@@ -72,8 +72,26 @@ ssize_t transport_readv(struct transport *transport, const struct iovec *iov,
  * were taken, which may be fewer; -1 with errno set, EAGAIN when none can be
  * taken yet.  EINTR does not come out, and no SIGPIPE is raised.
  */
-ssize_t transport_writev(struct transport *transport, const struct iovec *iov,
+ssize_t transport_writev(struct transport *transport, struct iovec *iov,
                          int count);
+
+/**
+ * transport_splice_in(transport, pipe_fd, bytes):
+ * Read at most ${bytes} straight into the empty pipe ${pipe_fd}, without
+ * copying where the kernel can (splice(2)).  As transport_readv; EINVAL if this
+ * transport can't.  The pipe must be empty, or EAGAIN could mean that it is
+ * full: pipes fill by slots and not by bytes.
+ */
+ssize_t transport_splice_in(struct transport *transport, int pipe_fd,
+                            size_t bytes);
+
+/**
+ * transport_splice_out(transport, pipe_fd, bytes):
+ * Write ${bytes} that are in the pipe ${pipe_fd}, or some of them.  As
+ * transport_writev; EINVAL if this transport can't.
+ */
+ssize_t transport_splice_out(struct transport *transport, int pipe_fd,
+                             size_t bytes);
 
 /**
  * transport_shutdown_write(transport):
@@ -102,6 +120,13 @@ size_t transport_unsent(const struct transport *transport);
  * still something to read before that.
  */
 bool transport_hung_up(const struct transport *transport);
+
+/**
+ * transport_error(transport):
+ * Return the errno with which the connection has broken off (SO_ERROR), and
+ * forget it, or 0.
+ */
+int transport_error(struct transport *transport);
 
 /**
  * transport_fd(transport):

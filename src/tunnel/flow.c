@@ -10,6 +10,9 @@ enum {
 
     /* Times that one step fills the ring before others get their turn. */
     STEP_TURNS = 8,
+
+    /* What moves fewer bytes than this has no need of a pipe. */
+    BULK_BYTES = 1 << 20,
 };
 
 int
@@ -17,6 +20,7 @@ flow_init(struct flow *flow, struct transport *from, struct transport *to,
           size_t ring_bytes)
 {
     *flow = (struct flow){ .from = from, .to = to, .state = FLOW_OPEN };
+    pipe_init(&flow->pipe);
     return ring_init(&flow->ring, ring_bytes);
 }
 
@@ -24,6 +28,27 @@ void
 flow_fini(struct flow *flow)
 {
     ring_fini(&flow->ring);
+    pipe_fini(&flow->pipe);
+}
+
+void
+flow_allow_splice(struct flow *flow)
+{
+    flow->may_splice = true;
+}
+
+bool
+flow_empty(const struct flow *flow)
+{
+    return ring_length(&flow->ring) == 0 && flow->pipe.held == 0;
+}
+
+/* The ring and the pipe are never in use at the same time. */
+static bool
+is_bulk(struct flow *flow)
+{
+    return flow->may_splice && flow_delivered(flow) >= BULK_BYTES &&
+           flow_empty(flow) && pipe_open(&flow->pipe);
 }
 
 static void
@@ -34,9 +59,21 @@ flow_fail(struct flow *flow, enum flow_state state)
     flow->blocked = false;
 }
 
-/* Read once.  Return whether there may be more: the room was filled. */
+/* What a read has come to.  Return whether there may be more. */
 static bool
-fill(struct flow *flow)
+take_result(struct flow *flow, ssize_t n, size_t room)
+{
+    if (n > 0)
+        return (size_t)n == room;
+    if (n == 0)
+        flow->state = FLOW_EOF;
+    else if (errno != EAGAIN)
+        flow_fail(flow, FLOW_READ_FAILED);
+    return false;
+}
+
+static bool
+fill_ring(struct flow *flow)
 {
     struct iovec iov[2];
     size_t room = ring_room(&flow->ring);
@@ -46,35 +83,81 @@ fill(struct flow *flow)
     if (count == 0)
         return false;
     n = transport_readv(flow->from, iov, count);
-    if (n > 0) {
+    if (n > 0)
         ring_filled(&flow->ring, (size_t)n);
-        return (size_t)n == room;
+    return take_result(flow, n, room);
+}
+
+static bool
+fill_pipe(struct flow *flow)
+{
+    struct pipe *pipe = &flow->pipe;
+    ssize_t n = transport_splice_in(flow->from, pipe->fds[1], pipe->size);
+
+    if (n < 0 && errno == EINVAL) {
+        flow->may_splice = false;
+        return true; /* to the ring, then */
     }
-    if (n == 0)
-        flow->state = FLOW_EOF;
-    else if (errno != EAGAIN)
-        flow_fail(flow, FLOW_READ_FAILED);
-    return false;
+    if (n > 0)
+        pipe->held = (size_t)n;
+    take_result(flow, n, pipe->size);
+
+    /* It may have been full of slots long before it was full of bytes. */
+    return n > 0 && (size_t)n >= pipe->size / 4;
+}
+
+/* Read once.  Return whether there may be more. */
+static bool
+fill(struct flow *flow)
+{
+    return is_bulk(flow) ? fill_pipe(flow) : fill_ring(flow);
+}
+
+/* What a write has come to. */
+static void
+give_result(struct flow *flow, ssize_t n)
+{
+    if (n < 0 && errno != EAGAIN)
+        flow_fail(flow, FLOW_WRITE_FAILED);
+    else
+        flow->blocked = !flow_empty(flow);
+}
+
+static void
+drain_pipe(struct flow *flow)
+{
+    struct pipe *pipe = &flow->pipe;
+    ssize_t n = transport_splice_out(flow->to, pipe->fds[0], pipe->held);
+
+    if (n > 0) {
+        pipe->held -= (size_t)n;
+        flow->spliced += (uint64_t)n;
+    }
+    give_result(flow, n);
+}
+
+static void
+drain_ring(struct flow *flow)
+{
+    struct iovec iov[2];
+    int count = ring_bytes_iov(&flow->ring, flow->ring.start, iov);
+    ssize_t n = transport_writev(flow->to, iov, count);
+
+    if (n > 0)
+        ring_release(&flow->ring, flow->ring.start + (uint64_t)n);
+    give_result(flow, n);
 }
 
 /* Write once: what the socket does not take at once it has no room for. */
 static void
 drain(struct flow *flow)
 {
-    struct iovec iov[2];
-    int count = ring_bytes_iov(&flow->ring, flow->ring.start, iov);
-    ssize_t n;
-
-    if (count == 0 || flow->blocked)
+    if (flow->blocked || flow_empty(flow))
         return;
-    n = transport_writev(flow->to, iov, count);
-    if (n < 0 && errno != EAGAIN) {
-        flow_fail(flow, FLOW_WRITE_FAILED);
-        return;
-    }
-    if (n > 0)
-        ring_release(&flow->ring, flow->ring.start + (uint64_t)n);
-    flow->blocked = ring_length(&flow->ring) > 0;
+    if (flow->pipe.held > 0)
+        drain_pipe(flow);
+    else
+        drain_ring(flow);
 }
 
 static void
@@ -98,7 +181,7 @@ flow_step(struct flow *flow, bool readable)
         readable = fill(flow);
         drain(flow);
     }
-    if (flow->state == FLOW_EOF && ring_length(&flow->ring) == 0)
+    if (flow->state == FLOW_EOF && flow_empty(flow))
         pass_on_eof(flow);
 }
 
@@ -111,8 +194,10 @@ flow_unblock(struct flow *flow)
 bool
 flow_wants_read(const struct flow *flow)
 {
-    return flow->state == FLOW_OPEN &&
-           (!flow->blocked || ring_room(&flow->ring) >= READ_ROOM_BYTES);
+    if (flow->state != FLOW_OPEN)
+        return false;
+    return !flow->blocked ||
+           (flow->pipe.held == 0 && ring_room(&flow->ring) >= READ_ROOM_BYTES);
 }
 
 bool
@@ -124,5 +209,5 @@ flow_wants_write(const struct flow *flow)
 uint64_t
 flow_delivered(const struct flow *flow)
 {
-    return flow->ring.start;
+    return flow->ring.start + flow->spliced;
 }

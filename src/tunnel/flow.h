@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tunnel/pipe.h"
 #include "tunnel/ring.h"
 
 struct transport;
@@ -33,6 +34,9 @@ struct flow {
     struct transport *from;
     struct transport *to;
     struct ring ring;
+    struct pipe pipe; /* takes the ring's place in bulk, if */
+    bool may_splice;  /* flow_allow_splice was called, and it works */
+    uint64_t spliced; /* bytes that went through the pipe */
     enum flow_state state;
     bool blocked; /* the last write found no room */
     int error;    /* errno of the failure */
@@ -47,6 +51,12 @@ struct flow {
 int flow_init(struct flow *flow, struct transport *from, struct transport *to,
               size_t ring_bytes);
 void flow_fini(struct flow *flow);
+
+/**
+ * flow_allow_splice(flow):
+ * Move bulk through a pipe in the kernel, where both transports can.
+ */
+void flow_allow_splice(struct flow *flow);
 
 /**
  * flow_step(flow, readable):
@@ -70,6 +80,12 @@ void flow_unblock(struct flow *flow);
  */
 bool flow_wants_read(const struct flow *flow);
 bool flow_wants_write(const struct flow *flow);
+
+/**
+ * flow_empty(flow):
+ * Return whether everything that was read has been written.
+ */
+bool flow_empty(const struct flow *flow);
 
 /**
  * flow_delivered(flow):

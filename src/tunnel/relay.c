@@ -15,7 +15,8 @@
  * ends on its own.  What is next follows from the states of the two flows
  * alone (see settle):
  *
- *   both ENDED                      the channel ended cleanly
+ *   both ENDED                      the channel ended cleanly, unless TCP was
+ *                                   reset since its end was read
  *   TCP can't be read or written    reset it; the channel has ended
  *   QEMU can't be read or written   what QEMU wrote before may be the reason
  *                                   of it, so pass that on first, and reset
@@ -111,7 +112,7 @@ last_words_passed_on(const struct relay *relay)
 {
     const struct flow *flow = &relay->sides[SIDE_QEMU].flow;
 
-    return flow->state != FLOW_OPEN && ring_length(&flow->ring) == 0 &&
+    return flow->state != FLOW_OPEN && flow_empty(flow) &&
            transport_unsent(relay->sides[SIDE_NET].transport) == 0;
 }
 
@@ -137,7 +138,9 @@ settle(struct relay *relay)
         timer_start(relay->timer, LINGER_STEP_MS);
     } else if (relay->sides[SIDE_QEMU].flow.state == FLOW_ENDED &&
                relay->sides[SIDE_NET].flow.state == FLOW_ENDED) {
-        finish(relay, RELAY_CLEAN, 0);
+        /* A reset after the far end's end shows nowhere else. */
+        net_error = transport_error(relay->sides[SIDE_NET].transport);
+        finish(relay, net_error != 0 ? RELAY_NET_LOST : RELAY_CLEAN, net_error);
         return true;
     }
     rearm(relay);
@@ -173,8 +176,9 @@ on_timer(void *arg)
 {
     struct relay *relay = arg;
 
-    for (int side = 0; side < SIDES; side++)
-        flow_step(&relay->sides[side].flow, true);
+    /* TCP is read first: an error that writing has told reads as an end. */
+    flow_step(&relay->sides[SIDE_NET].flow, true);
+    flow_step(&relay->sides[SIDE_QEMU].flow, true);
     settle_and_report(relay);
 }
 
@@ -226,6 +230,7 @@ relay_new(const struct relay_options *options)
         errno = ENOMEM;
         return NULL;
     }
+    flow_allow_splice(&relay->sides[SIDE_NET].flow);
     take_early(&relay->sides[SIDE_NET].flow.ring, options->early,
                options->early_bytes);
     timer_start(relay->timer, 0);
