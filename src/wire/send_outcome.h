@@ -1,0 +1,33 @@
+/* What the source's end of a migration means, from what is known there. */
+#ifndef WIRE_SEND_OUTCOME_H
+#define WIRE_SEND_OUTCOME_H
+
+#include "base/exit_status.h"
+#include "wire/migration.h"
+
+enum { SEND_OUTCOME_TEXT_MAX = 1000 };
+
+struct send_facts {
+    const struct migration *migration; /* which has failed or was cancelled */
+    const char *runstate;              /* of the VM now; "" if not known */
+    bool was_running;                  /* the VM ran when it all began */
+    bool switching;                    /* it was stopped for the switchover */
+    bool cancelled;                    /* we sent migrate_cancel, */
+    bool timed_out;                    /* and did so because time was up */
+};
+
+/**
+ * send_whereabouts(runstate, was_running):
+ * Return a static clause that says where the VM is and whether it runs.
+ */
+const char *send_whereabouts(const char *runstate, bool was_running);
+
+/**
+ * send_outcome(facts, text):
+ * Write a line for people into ${text}, and return the exit status that says
+ * the same: STATUS_UNKNOWN where the destination may have the VM as well.
+ */
+enum exit_status send_outcome(const struct send_facts *facts,
+                              char text[SEND_OUTCOME_TEXT_MAX]);
+
+#endif
