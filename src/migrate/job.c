@@ -1,0 +1,303 @@
+#include "migrate/job.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "io/loop.h"
+#include "io/timer.h"
+#include "migrate/apply.h"
+#include "migrate/output.h"
+#include "wire/progress_text.h"
+
+enum {
+    CONNECT_MS = 2000, /* a QEMU takes a few hundred ms to listen */
+    GREET_MS = 5000,
+    REPLY_MS = 10000,
+    STUCK_AGAIN_MS = 60000,
+    MESSAGE_MAX = 1000
+};
+
+/* QEMU's own default; see qapi/migration.json. */
+enum { DOWNTIME_LIMIT_DEFAULT_MS = 300 };
+
+static void
+on_ready(void *arg, const struct qmp_version *version)
+{
+    struct job *job = arg;
+
+    log_debug("QEMU: version %d.%d.%d", version->major, version->minor,
+              version->micro);
+    job->hooks.on_ready(job->hooks.owner);
+}
+
+static void
+on_event(void *arg, const char *name, const json_t *data)
+{
+    struct job *job = arg;
+
+    log_debug("QEMU: event %s", name);
+    job->hooks.on_event(job->hooks.owner, name, data);
+}
+
+static void
+on_end(void *arg, enum qmp_end end, const char *why)
+{
+    struct job *job = arg;
+    char target[QMP_TARGET_TEXT_MAX];
+
+    if (end == QMP_UNREACHABLE)
+        job_done(job, STATUS_FAILED, "QMP socket %s: %s",
+                 qmp_target_text(target, &job->options.config->target), why);
+    else
+        job->hooks.on_end(job->hooks.owner, end, why);
+}
+
+static void
+on_timeout(void *arg)
+{
+    struct job *job = arg;
+
+    job->hooks.on_timeout(job->hooks.owner);
+}
+
+static void
+init_progress(struct job *job)
+{
+    const struct job_config *config = job->options.config;
+    const struct progress_options options = {
+        .max_bandwidth = config->max_bandwidth,
+        .downtime_limit_ms = config->downtime_limit_ms > 0
+                                 ? config->downtime_limit_ms
+                                 : DOWNTIME_LIMIT_DEFAULT_MS,
+        .auto_converge = config->auto_converge,
+        .xbzrle = config->xbzrle,
+        .multifd = config->multifd > 0,
+    };
+
+    progress_init(&job->progress, &options, loop_now_ms(job->loop));
+}
+
+int
+job_init(struct job *job, struct loop *loop, const struct job_options *options,
+         const struct job_hooks *hooks)
+{
+    const struct qmp_options qmp = {
+        .target = options->config->target,
+        .connect_ms = CONNECT_MS,
+        .greet_ms = GREET_MS,
+        .on_ready = on_ready,
+        .on_event = on_event,
+        .on_end = on_end,
+        .arg = job,
+    };
+
+    memset(job, 0, sizeof *job);
+    job->loop = loop;
+    job->options = *options;
+    job->hooks = *hooks;
+    init_progress(job);
+    job->output = output_new(options->json, options->terminal);
+    job->timeout = timer_new(loop, on_timeout, job);
+    if (job->output == NULL || job->timeout == NULL)
+        return -1;
+    job->qmp = qmp_new(loop, &qmp);
+    return job->qmp != NULL ? 0 : -1;
+}
+
+/* The connection goes first, so that no reply comes to what is gone. */
+static void
+stop(struct job *job)
+{
+    qmp_free(job->qmp);
+    job->qmp = NULL;
+    apply_free(job->apply);
+    job->apply = NULL;
+    follow_free(job->follow);
+    job->follow = NULL;
+    if (job->timeout != NULL)
+        timer_stop(job->timeout);
+}
+
+void
+job_fini(struct job *job)
+{
+    stop(job);
+    timer_free(job->timeout);
+    job->timeout = NULL;
+    output_free(job->output);
+    job->output = NULL;
+}
+
+static void
+out_of_memory(struct job *job)
+{
+    job_done(job, job->begun ? STATUS_UNKNOWN : STATUS_FAILED,
+             "migration: out of memory%s",
+             job->begun ? "; it goes on without this program: ask QEMU with "
+                          "query-migrate"
+                        : "");
+}
+
+void
+job_ask(struct job *job, const char *name, json_t *arguments,
+        void (*on_reply)(void *owner, const struct qmp_reply *reply))
+{
+    const struct qmp_command command = {
+        .name = name,
+        .arguments = arguments,
+        .timeout_ms = REPLY_MS,
+        .on_reply = on_reply,
+        .arg = job->hooks.owner,
+    };
+    int sent = job->over ? 0 : qmp_execute(job->qmp, &command);
+
+    json_decref(arguments);
+    if (sent != 0)
+        out_of_memory(job);
+}
+
+static void
+on_applied(void *arg, const char *why)
+{
+    struct job *job = arg;
+
+    apply_free(job->apply);
+    job->apply = NULL;
+    if (why != NULL)
+        job_done(job, STATUS_FAILED, "migration: %s; nothing was started", why);
+    else
+        job->hooks.on_applied(job->hooks.owner);
+}
+
+void
+job_apply(struct job *job)
+{
+    const struct apply_options options = {
+        .qmp = job->qmp,
+        .settings = &job->options.config->settings,
+        .on_done = on_applied,
+        .arg = job,
+    };
+
+    job->apply = apply_new(&options);
+    if (job->apply == NULL)
+        out_of_memory(job);
+}
+
+void
+job_begin(struct job *job)
+{
+    job->begun = true;
+    init_progress(job);
+    if (job->options.config->timeout_ms > 0)
+        timer_start(job->timeout, job->options.config->timeout_ms);
+}
+
+static void
+say_stuck(struct job *job)
+{
+    char text[PROGRESS_TEXT_MAX];
+    struct progress_view view;
+    uint64_t now_ms = loop_now_ms(job->loop);
+
+    progress_view(&job->progress, &view);
+    if (!view.stuck || (job->stuck_said_ms != 0 &&
+                        now_ms - job->stuck_said_ms < STUCK_AGAIN_MS))
+        return;
+    job->stuck_said_ms = now_ms;
+    progress_stuck_text(text, &job->progress);
+    log_warnx("migration: %s", text);
+}
+
+static void
+on_update(void *arg, const struct migration *migration, bool whole)
+{
+    struct job *job = arg;
+    bool is_new = strcmp(job->progress.migration.status_name,
+                         migration->status_name) != 0;
+
+    progress_take(&job->progress, migration, loop_now_ms(job->loop));
+    if (is_new) {
+        log_debug("migration: status %s", migration->status_name);
+        if (migration->status == MIGRATION_UNKNOWN)
+            log_warnx("migration: status '%s' is not known here; taken as "
+                      "still running",
+                      migration->status_name);
+        output_status(job->output, &job->progress);
+        job->hooks.on_status(job->hooks.owner);
+    }
+    if (whole && job->options.config->side == JOB_SENDS) {
+        say_stuck(job);
+        if (!migration_is_over(migration->status))
+            output_progress(job->output, &job->progress);
+    }
+    job->hooks.on_update(job->hooks.owner, whole);
+}
+
+void
+job_follow(struct job *job, uint64_t interval_ms)
+{
+    const struct follow_options options = {
+        .qmp = job->qmp,
+        .interval_ms = interval_ms,
+        .on_update = on_update,
+        .arg = job,
+    };
+
+    job->follow = follow_new(job->loop, &options);
+    if (job->follow == NULL)
+        out_of_memory(job);
+}
+
+void
+job_take_runstate(struct job *job, const struct qmp_reply *reply)
+{
+    const char *status =
+        json_string_value(json_object_get(reply->value, "status"));
+
+    json_text_copy(job->runstate, sizeof job->runstate,
+                   status != NULL ? status : "");
+}
+
+static const char *
+result_name(enum exit_status status)
+{
+    switch (status) {
+    case STATUS_DONE: return "completed";
+    case STATUS_CANCELLED: return "cancelled";
+    case STATUS_TIMED_OUT: return "timed-out";
+    case STATUS_UNKNOWN: return "unknown";
+    case STATUS_FAILED:
+    case STATUS_USAGE: break;
+    }
+    return "failed";
+}
+
+void
+job_done(struct job *job, enum exit_status status, const char *format, ...)
+{
+    char message[MESSAGE_MAX];
+    va_list args;
+
+    if (job->over)
+        return;
+    job->over = true;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (status == STATUS_DONE)
+        log_info("%s", message);
+    else
+        log_warnx("%s", message);
+    const struct progress_result result = {
+        .result = result_name(status),
+        .exit_status = (int)status,
+        .message = message,
+        .vm = job->runstate[0] != '\0' ? job->runstate : NULL,
+        .progress = job->begun ? &job->progress : NULL,
+    };
+    output_result(job->output, &result);
+    stop(job);
+    job->options.on_done(job->options.arg, status);
+}

@@ -1,0 +1,111 @@
+/*
+ * What mig-recv's job and mig-send's job have in common: a QMP connection, the
+ * settings, a migration that is followed, a time limit, and one end.
+ */
+#ifndef MIGRATE_JOB_H
+#define MIGRATE_JOB_H
+
+#include <stdio.h>
+
+#include "base/exit_status.h"
+#include "migrate/follow.h"
+#include "migrate/job_config.h"
+#include "migrate/qmp.h"
+#include "wire/progress.h"
+
+struct apply;
+struct loop;
+struct output;
+struct timer;
+
+struct job_options {
+    const struct job_config *config; /* must outlive the job */
+    FILE *json;                      /* for --json; NULL without it */
+    FILE *terminal; /* for the live line; NULL for log lines instead */
+
+    /**
+     * on_done(arg, status):
+     * The end; a line has said why.  The callback may free the job.
+     */
+    void (*on_done)(void *arg, enum exit_status status);
+    void *arg;
+};
+
+/* What differs; each gets the owner. */
+struct job_hooks {
+    void (*on_ready)(void *owner);
+    void (*on_applied)(void *owner);
+    void (*on_event)(void *owner, const char *name, const json_t *data);
+    void (*on_status)(void *owner); /* there is a new one, in job->progress */
+    void (*on_update)(void *owner, bool whole); /* see follow.h */
+    void (*on_end)(void *owner, enum qmp_end end, const char *why);
+    void (*on_timeout)(void *owner);
+    void *owner;
+};
+
+struct job {
+    struct loop *loop;
+    struct job_options options;
+    struct job_hooks hooks;
+    struct output *output;
+    struct qmp *qmp;
+    struct apply *apply;
+    struct follow *follow;
+    struct timer *timeout;
+    struct progress progress;
+    bool begun;        /* QEMU was told to migrate */
+    bool over;         /* on_done was called */
+    char runstate[32]; /* as it was last seen; "" if it was not */
+    uint64_t stuck_said_ms;
+};
+
+/**
+ * job_init(job, loop, options, hooks):
+ * Start to connect to the QEMU.  Return 0, or -1 with errno set.  The caller
+ * ends it with job_fini, also after a failure.
+ */
+int job_init(struct job *job, struct loop *loop,
+             const struct job_options *options, const struct job_hooks *hooks);
+void job_fini(struct job *job);
+
+/**
+ * job_ask(job, name, arguments, on_reply):
+ * Send the command ${name} with ${arguments} (owned by the job from now on, or
+ * NULL), and call ${on_reply} with the hooks' owner.  If there is no memory,
+ * the job ends; when it has, nothing is sent.
+ */
+void job_ask(struct job *job, const char *name, json_t *arguments,
+             void (*on_reply)(void *owner, const struct qmp_reply *reply));
+
+/**
+ * job_apply(job):
+ * Give QEMU the settings, and call on_applied; if that fails, the job ends.
+ */
+void job_apply(struct job *job);
+
+/**
+ * job_begin(job):
+ * QEMU is being told to migrate: time counts from here.
+ */
+void job_begin(struct job *job);
+
+/**
+ * job_follow(job, interval_ms):
+ * Follow the migration that QEMU has begun.
+ */
+void job_follow(struct job *job, uint64_t interval_ms);
+
+/**
+ * job_take_runstate(job, reply):
+ * Take the reply to query-status into job->runstate, "" if it failed.
+ */
+void job_take_runstate(struct job *job, const struct qmp_reply *reply);
+
+/**
+ * job_done(job, status, format, ...):
+ * Say how it ended, and end.  Only the last statement of a callback may do so.
+ */
+void job_done(struct job *job, enum exit_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

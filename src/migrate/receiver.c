@@ -1,0 +1,331 @@
+/*
+ * Theory of operation.
+ *
+ *   query-status    must be inmigrate
+ *   query-migrate   must not have begun
+ *   the settings    before migrate-incoming: QEMU sets its channels up there
+ *   migrate-incoming
+ *   follow          until completed or failed, or until QEMU is gone
+ *   query-status    until the VM has left inmigrate: it runs, or is paused
+ *
+ * A QEMU before 9.1 exits when an incoming migration fails, so the end of the
+ * QMP connection is how most failures show.
+ */
+#include "migrate/receiver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "io/timer.h"
+#include "io/unix_socket.h"
+
+enum {
+    FOLLOW_MS = 1000,
+    AGAIN_MS = 50,
+    EXIT_TRIES = 20 /* an exiting QEMU closes its sockets one by one */
+};
+
+#define USUAL_CAUSES                                                          \
+    "QEMU says why on its own stderr. Usually: the source cancelled or "      \
+    "failed, "                                                                \
+    "the connection broke, or machine type, memory size, devices or multifd " \
+    "differ from the source's"
+
+struct receiver {
+    struct job job;
+    struct timer *again;
+    bool arrived; /* QEMU said so */
+    unsigned tries;
+};
+
+static const char *
+unix_path(const struct receiver *receiver)
+{
+    return receiver->job.options.config->unix_path;
+}
+
+static void
+on_runstate(void *owner, const struct qmp_reply *reply)
+{
+    struct receiver *receiver = owner;
+    struct job *job = &receiver->job;
+
+    job_take_runstate(job, reply);
+    if (reply->error != NULL)
+        job_done(job, STATUS_UNKNOWN,
+                 "VM: has arrived, but QEMU does not tell its state: %s",
+                 reply->error);
+    else if (strcmp(job->runstate, "inmigrate") == 0)
+        timer_start(receiver->again, AGAIN_MS);
+    else if (strcmp(job->runstate, "running") == 0)
+        job_done(job, STATUS_DONE, "VM: has arrived and runs");
+    else if (strcmp(job->runstate, "paused") == 0)
+        job_done(job, STATUS_DONE,
+                 "VM: has arrived and is paused; the command cont starts it");
+    else
+        job_done(job, STATUS_DONE, "VM: has arrived; its state is '%s'",
+                 job->runstate);
+}
+
+static void
+on_status(void *owner)
+{
+    const struct receiver *receiver = owner;
+
+    switch (receiver->job.progress.migration.status) {
+    case MIGRATION_ACTIVE: log_info("migration: the VM is coming"); break;
+    case MIGRATION_POSTCOPY_ACTIVE:
+        log_info("migration: the VM runs here by now (postcopy), the rest of "
+                 "its memory follows: it needs both hosts until that is done");
+        break;
+    default: break;
+    }
+}
+
+static void
+on_update(void *owner, bool whole)
+{
+    struct receiver *receiver = owner;
+    struct job *job = &receiver->job;
+    const struct migration *migration = &job->progress.migration;
+
+    if (receiver->arrived)
+        return;
+    if (migration->status == MIGRATION_COMPLETED) {
+        receiver->arrived = true;
+        job_ask(job, "query-status", NULL, on_runstate);
+    } else if (whole && (migration->status == MIGRATION_FAILED ||
+                         migration->status == MIGRATION_CANCELLED)) {
+        job_done(job, STATUS_FAILED,
+                 "migration: %s: %s; the VM is not here, and this QEMU must be "
+                 "started anew for another attempt",
+                 migration->status_name,
+                 migration->error[0] != '\0' ? migration->error : USUAL_CAUSES);
+    } else if (migration->status == MIGRATION_POSTCOPY_PAUSED) {
+        job_done(job, STATUS_UNKNOWN,
+                 "migration: interrupted in postcopy: the VM needs the memory "
+                 "of both QEMUs, so end neither; migrate-recover here and "
+                 "migrate with resume at the source bring it back");
+    }
+}
+
+static void
+on_incoming(void *owner, const struct qmp_reply *reply)
+{
+    struct receiver *receiver = owner;
+
+    if (reply->error != NULL && reply->error_class != NULL) {
+        job_done(&receiver->job, STATUS_FAILED,
+                 "QEMU: can't wait for a VM at %s: %s", unix_path(receiver),
+                 reply->error);
+        return;
+    }
+    if (reply->error != NULL)
+        log_info("QMP: %s; waiting", reply->error);
+    else
+        log_info("QEMU: waits for the VM at %s", unix_path(receiver));
+    job_follow(&receiver->job, FOLLOW_MS);
+}
+
+static void
+on_applied(void *owner)
+{
+    struct receiver *receiver = owner;
+    char uri[sizeof "unix:" + 108];
+
+    snprintf(uri, sizeof uri, "unix:%s", unix_path(receiver));
+    job_begin(&receiver->job);
+    job_ask(&receiver->job, "migrate-incoming", json_pack("{s:s}", "uri", uri),
+            on_incoming);
+}
+
+/* QEMU replaces whatever socket is at its path, another QEMU's too. */
+static void
+on_migration(void *owner, const struct qmp_reply *reply)
+{
+    struct receiver *receiver = owner;
+    struct migration migration;
+
+    migration_parse(&migration, reply->value);
+    if (migration.socket_path[0] != '\0')
+        job_done(&receiver->job, STATUS_FAILED,
+                 "QEMU: waits for a VM already, at %s; it does so only once, "
+                 "start it anew to change that",
+                 migration.socket_path);
+    else if (migration.status != MIGRATION_NONE)
+        job_done(&receiver->job, STATUS_FAILED,
+                 "QEMU: a migration to it has begun already, its status is "
+                 "'%s'",
+                 migration.status_name);
+    else if (unix_listening(unix_path(receiver)) == 1)
+        job_done(&receiver->job, STATUS_FAILED,
+                 "--unix %s: another program listens there already, perhaps "
+                 "another QEMU that waits for its VM; give another path here "
+                 "and to mig-server",
+                 unix_path(receiver));
+    else
+        job_apply(&receiver->job);
+}
+
+static void
+on_first_runstate(void *owner, const struct qmp_reply *reply)
+{
+    struct receiver *receiver = owner;
+    struct job *job = &receiver->job;
+
+    job_take_runstate(job, reply);
+    if (reply->error != NULL)
+        job_done(job, STATUS_FAILED, "QEMU: %s", reply->error);
+    else if (strcmp(job->runstate, "inmigrate") != 0)
+        job_done(job, STATUS_FAILED,
+                 "VM: its state is '%s', so this QEMU can't receive one: start "
+                 "the destination's QEMU with -incoming defer",
+                 job->runstate);
+    else
+        job_ask(job, "query-migrate", NULL, on_migration);
+}
+
+static void
+on_ready(void *owner)
+{
+    struct receiver *receiver = owner;
+
+    job_ask(&receiver->job, "query-status", NULL, on_first_runstate);
+}
+
+static void
+on_event(void *owner, const char *name, const json_t *data)
+{
+    struct receiver *receiver = owner;
+
+    if (receiver->job.follow != NULL)
+        follow_event(receiver->job.follow, name, data);
+}
+
+/* Tell a QEMU that has exited from one whose connection is gone. */
+static void
+look_for_qemu(struct receiver *receiver)
+{
+    struct job *job = &receiver->job;
+    const char *path = job->options.config->target.path;
+
+    if (path[0] == '\0' || unix_listening(path) != 1)
+        job_done(job, STATUS_FAILED,
+                 "QEMU: has exited, the VM is not here; " USUAL_CAUSES);
+    else if (++receiver->tries < EXIT_TRIES)
+        timer_start(receiver->again, AGAIN_MS);
+    else
+        job_done(job, STATUS_UNKNOWN,
+                 "QMP: QEMU closed the connection but still lives, and may "
+                 "still receive the VM: ask it with query-status");
+}
+
+static void
+on_again(void *arg)
+{
+    struct receiver *receiver = arg;
+
+    if (receiver->job.over)
+        return;
+    if (receiver->tries > 0)
+        look_for_qemu(receiver);
+    else
+        job_ask(&receiver->job, "query-status", NULL, on_runstate);
+}
+
+static void
+on_end(void *owner, enum qmp_end end, const char *why)
+{
+    struct receiver *receiver = owner;
+    struct job *job = &receiver->job;
+
+    if (!job->begun)
+        job_done(job, STATUS_FAILED, "QMP: %s; nothing was started", why);
+    else if (receiver->arrived)
+        job_done(job, STATUS_UNKNOWN,
+                 "QMP: the VM had arrived, then: %s; see whether this QEMU "
+                 "still runs, and whether the VM is paused at the source",
+                 why);
+    else if (migration_is_postcopy(&job->progress.migration))
+        job_done(job, STATUS_UNKNOWN,
+                 "QMP: %s, in postcopy, when the VM needs both QEMUs: see "
+                 "whether they still run, and end neither",
+                 why);
+    else if (end == QMP_CLOSED)
+        look_for_qemu(receiver);
+    else
+        job_done(job, STATUS_UNKNOWN,
+                 "QMP: %s; QEMU may still receive the VM: ask it with "
+                 "query-status",
+                 why);
+}
+
+static void
+leave(struct receiver *receiver, enum exit_status status, const char *why)
+{
+    struct job *job = &receiver->job;
+    enum migration_status now = job->progress.migration.status;
+
+    if (!job->begun)
+        job_done(job, status, "migration: %s; nothing was started", why);
+    else if (now == MIGRATION_NONE || now == MIGRATION_SETUP)
+        job_done(job, status,
+                 "migration: %s; the VM has not come, but this QEMU still "
+                 "waits for it at %s: quit it if it is not to come any more",
+                 why, unix_path(receiver));
+    else
+        job_done(job, STATUS_UNKNOWN,
+                 "migration: %s; it goes on without this program, its status "
+                 "is '%s': stop it at the source, or see with query-status "
+                 "here whether the VM has arrived",
+                 why, job->progress.migration.status_name);
+}
+
+static void
+on_timeout(void *owner)
+{
+    leave(owner, STATUS_TIMED_OUT, "time is up");
+}
+
+void
+receiver_cancel(struct receiver *receiver)
+{
+    leave(receiver, STATUS_CANCELLED, "interrupted");
+}
+
+struct receiver *
+receiver_new(struct loop *loop, const struct job_options *options)
+{
+    struct receiver *receiver = calloc(1, sizeof *receiver);
+    const struct job_hooks hooks = {
+        .on_ready = on_ready,
+        .on_applied = on_applied,
+        .on_event = on_event,
+        .on_status = on_status,
+        .on_update = on_update,
+        .on_end = on_end,
+        .on_timeout = on_timeout,
+        .owner = receiver,
+    };
+
+    if (receiver == NULL)
+        return NULL;
+    receiver->again = timer_new(loop, on_again, receiver);
+    if (receiver->again == NULL ||
+        job_init(&receiver->job, loop, options, &hooks) != 0) {
+        receiver_free(receiver);
+        return NULL;
+    }
+    return receiver;
+}
+
+void
+receiver_free(struct receiver *receiver)
+{
+    if (receiver == NULL)
+        return;
+    timer_free(receiver->again);
+    job_fini(&receiver->job);
+    free(receiver);
+}

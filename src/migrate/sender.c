@@ -1,0 +1,320 @@
+/*
+ * Theory of operation.
+ *
+ *   state       does                                        then
+ *   CHECKING    query-status, query-migrate                 WAITING
+ *   WAITING     looks whether mig-client listens            APPLYING
+ *   APPLYING    sets capabilities and parameters            MIGRATING
+ *   MIGRATING   migrate; follows it                         CONCLUDING
+ *   CONCLUDING  query-status: where is the VM after all?    done
+ *
+ * Before MIGRATING nothing has happened to the VM, so an end is just an end.
+ * In MIGRATING, to cancel is a wish: it is granted only by an update that is
+ * younger than the wish, for in postcopy migrate_cancel loses the VM.  Only
+ * what QEMU says in the end decides: a cancel may come too late.
+ */
+#include "migrate/sender.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "io/loop.h"
+#include "io/timer.h"
+#include "migrate/listen_wait.h"
+#include "migrate/sender_state.h"
+#include "wire/progress_text.h"
+#include "wire/send_outcome.h"
+
+enum {
+    FOLLOW_MS = 500,
+    RESUME_POLL_MS = 100,
+    RESUME_MS = 3000 /* QEMU says "failed" before it lets the VM run again */
+};
+
+static void
+report_failure(struct sender *sender)
+{
+    struct job *job = &sender->job;
+    char text[SEND_OUTCOME_TEXT_MAX];
+    const struct send_facts facts = {
+        .migration = &job->progress.migration,
+        .runstate = job->runstate,
+        .was_running = sender->was_running,
+        .switching = sender->switching,
+        .cancelled = sender->cancelling,
+        .timed_out = sender->wish == STATUS_TIMED_OUT,
+    };
+    enum exit_status status = send_outcome(&facts, text);
+
+    job_done(job, status, "%s", text);
+}
+
+static void
+on_final_status(void *owner, const struct qmp_reply *reply)
+{
+    struct sender *sender = owner;
+    struct job *job = &sender->job;
+
+    job_take_runstate(job, reply);
+    if (reply->error == NULL && sender->was_running &&
+        strcmp(job->runstate, "running") != 0 &&
+        loop_now_ms(job->loop) < sender->deadline_ms)
+        timer_start(sender->resume, RESUME_POLL_MS);
+    else
+        report_failure(sender);
+}
+
+static void
+report_success(struct sender *sender)
+{
+    struct job *job = &sender->job;
+    char text[PROGRESS_TEXT_MAX];
+
+    if (sender->wish != STATUS_DONE)
+        log_warnx("migration: completed before it could be cancelled");
+    json_text_copy(job->runstate, sizeof job->runstate, "postmigrate");
+    progress_report_text(text, &job->progress);
+    job_done(job, STATUS_DONE,
+             "migration: completed, the VM is at the destination: %s", text);
+}
+
+static void
+conclude(struct sender *sender)
+{
+    struct job *job = &sender->job;
+
+    if (job->progress.migration.status == MIGRATION_COMPLETED) {
+        report_success(sender);
+        return;
+    }
+    sender->state = SENDER_CONCLUDING;
+    sender->deadline_ms = loop_now_ms(job->loop) + RESUME_MS;
+    job_ask(job, "query-status", NULL, on_final_status);
+}
+
+static void
+on_cancelled(void *owner, const struct qmp_reply *reply)
+{
+    (void)owner;
+    if (reply->error != NULL)
+        log_warnx("migration: QEMU does not cancel it: %s", reply->error);
+}
+
+/* There is an update younger than the wish. */
+static void
+grant_wish(struct sender *sender)
+{
+    if (migration_is_postcopy(&sender->job.progress.migration)) {
+        sender->wish = STATUS_DONE;
+        log_warnx("migration: can't be cancelled in postcopy, when the VM "
+                  "needs both hosts; it goes on");
+        return;
+    }
+    sender->cancelling = true;
+    job_ask(&sender->job, "migrate_cancel", NULL, on_cancelled);
+}
+
+static void
+on_status(void *owner)
+{
+    const struct sender *sender = owner;
+
+    switch (sender->job.progress.migration.status) {
+    case MIGRATION_PRE_SWITCHOVER:
+        log_info("migration: waits in pre-switchover for the command "
+                 "migrate-continue");
+        break;
+    case MIGRATION_WAIT_UNPLUG:
+        log_info("migration: waits for the guest to let go of a device");
+        break;
+    case MIGRATION_POSTCOPY_ACTIVE:
+        log_info("migration: the VM runs at the destination by now (postcopy), "
+                 "the rest of its memory follows: it needs both hosts until "
+                 "that is done");
+        break;
+    default: break;
+    }
+}
+
+static void
+on_update(void *owner, bool whole)
+{
+    struct sender *sender = owner;
+    struct job *job = &sender->job;
+    const struct migration *migration = &job->progress.migration;
+
+    if (sender->state != SENDER_MIGRATING)
+        return;
+    if (!whole)
+        return; /* the numbers follow */
+    if (migration_is_over(migration->status))
+        conclude(sender);
+    else if (migration->status == MIGRATION_POSTCOPY_PAUSED)
+        job_done(job, STATUS_UNKNOWN,
+                 "migration: interrupted in postcopy: the VM needs the memory "
+                 "of both QEMUs, so end neither; migrate-recover at the "
+                 "destination and migrate with resume here bring it back");
+    else if (sender->wish != STATUS_DONE && !sender->cancelling)
+        grant_wish(sender);
+}
+
+/* Without a reply in time QEMU may still have begun. */
+static void
+on_migrate(void *owner, const struct qmp_reply *reply)
+{
+    struct sender *sender = owner;
+
+    if (reply->error != NULL && reply->error_class != NULL) {
+        job_done(&sender->job, STATUS_FAILED,
+                 "migration: QEMU refused it: %s; %s", reply->error,
+                 send_whereabouts(sender->job.runstate, sender->was_running));
+        return;
+    }
+    if (reply->error != NULL)
+        log_info("QMP: %s; waiting", reply->error);
+    job_follow(&sender->job, FOLLOW_MS);
+}
+
+static void
+on_applied(void *owner)
+{
+    struct sender *sender = owner;
+    const char *path = sender->job.options.config->unix_path;
+    char uri[sizeof "unix:" + 108];
+
+    snprintf(uri, sizeof uri, "unix:%s", path);
+    sender->state = SENDER_MIGRATING;
+    log_info("migration: begins, by way of %s", path);
+    job_begin(&sender->job);
+    job_ask(&sender->job, "migrate", json_pack("{s:s}", "uri", uri),
+            on_migrate);
+}
+
+static void
+on_ready(void *owner)
+{
+    sender_check(owner);
+}
+
+/* STOP while a VM that ran migrates is the switchover; RESUME takes nothing
+ * back, for the destination may have got everything in between. */
+static void
+on_event(void *owner, const char *name, const json_t *data)
+{
+    struct sender *sender = owner;
+
+    if (sender->state == SENDER_MIGRATING && sender->was_running &&
+        strcmp(name, "STOP") == 0)
+        sender->switching = true;
+    if (sender->job.follow != NULL)
+        follow_event(sender->job.follow, name, data);
+}
+
+static void
+on_resume_timer(void *arg)
+{
+    struct sender *sender = arg;
+
+    job_ask(&sender->job, "query-status", NULL, on_final_status);
+}
+
+static void
+on_end(void *owner, enum qmp_end end, const char *why)
+{
+    struct sender *sender = owner;
+    struct job *job = &sender->job;
+
+    (void)end;
+    if (!job->begun) {
+        job_done(job, STATUS_FAILED, "QMP: %s; nothing was started", why);
+    } else if (job->progress.migration.status == MIGRATION_COMPLETED) {
+        report_success(sender);
+    } else {
+        job->runstate[0] = '\0';
+        job_done(job, STATUS_UNKNOWN,
+                 "QMP: %s while the migration was '%s'; if mig-recv says that "
+                 "the VM has arrived, it is at the destination; else see "
+                 "whether this QEMU still lives, and ask it with query-status "
+                 "and query-migrate",
+                 why, job->progress.migration.status_name);
+    }
+}
+
+static void
+cancel(struct sender *sender, enum exit_status status)
+{
+    struct job *job = &sender->job;
+
+    sender->wish = status;
+    if (job->follow != NULL)
+        follow_ask(job->follow);
+}
+
+static void
+on_timeout(void *owner)
+{
+    struct sender *sender = owner;
+
+    if (sender->state != SENDER_MIGRATING || sender->wish != STATUS_DONE)
+        return;
+    log_warnx("migration: its time is up: cancelling it");
+    cancel(sender, STATUS_TIMED_OUT);
+}
+
+void
+sender_cancel(struct sender *sender)
+{
+    struct job *job = &sender->job;
+
+    if (!job->begun) {
+        job_done(job, STATUS_CANCELLED,
+                 "migration: interrupted before it began; the VM stays here");
+    } else if (sender->interrupted) {
+        job_done(job, STATUS_UNKNOWN,
+                 "migration: left at status '%s', without waiting for its end: "
+                 "ask QEMU with query-migrate",
+                 job->progress.migration.status_name);
+    } else {
+        sender->interrupted = true;
+        log_info("migration: cancelling it; once more leaves without waiting");
+        cancel(sender, STATUS_CANCELLED);
+    }
+}
+
+struct sender *
+sender_new(struct loop *loop, const struct job_options *options)
+{
+    struct sender *sender = calloc(1, sizeof *sender);
+    const struct job_hooks hooks = {
+        .on_ready = on_ready,
+        .on_applied = on_applied,
+        .on_event = on_event,
+        .on_status = on_status,
+        .on_update = on_update,
+        .on_end = on_end,
+        .on_timeout = on_timeout,
+        .owner = sender,
+    };
+
+    if (sender == NULL)
+        return NULL;
+    sender->resume = timer_new(loop, on_resume_timer, sender);
+    if (sender->resume == NULL ||
+        job_init(&sender->job, loop, options, &hooks) != 0) {
+        sender_free(sender);
+        return NULL;
+    }
+    return sender;
+}
+
+void
+sender_free(struct sender *sender)
+{
+    if (sender == NULL)
+        return;
+    listen_wait_free(sender->wait);
+    timer_free(sender->resume);
+    job_fini(&sender->job);
+    free(sender);
+}

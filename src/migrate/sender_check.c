@@ -1,0 +1,124 @@
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "migrate/listen_wait.h"
+#include "migrate/sender_state.h"
+
+static void
+on_waited(void *arg, enum listen_wait_end end)
+{
+    struct sender *sender = arg;
+    struct job *job = &sender->job;
+    const char *path = job->options.config->unix_path;
+    char wait[TEXT_MAX];
+
+    if (job->over)
+        return;
+    switch (end) {
+    case LISTEN_WAIT_READY:
+        sender->state = SENDER_APPLYING;
+        job_apply(job);
+        break;
+    case LISTEN_WAIT_TIMED_OUT:
+        text_duration(wait, job->options.config->wait_ms);
+        job_done(job, STATUS_TIMED_OUT,
+                 "migration: nobody listens at %s after %s: is mig-client "
+                 "running on this host, with the same --unix? Nothing was "
+                 "started",
+                 path, wait);
+        break;
+    case LISTEN_WAIT_NO_SOCKET:
+        job_done(job, STATUS_USAGE,
+                 "--unix %s: expected mig-client's socket, but this is none",
+                 path);
+        break;
+    case LISTEN_WAIT_FAILED:
+        job_done(job, STATUS_FAILED, "--unix %s: %s; nothing was started", path,
+                 strerror(errno));
+        break;
+    }
+}
+
+static void
+on_wait(void *arg)
+{
+    const struct sender *sender = arg;
+
+    if (!sender->job.over)
+        log_info("migration: waiting for mig-client to listen at %s",
+                 sender->job.options.config->unix_path);
+}
+
+static void
+wait_for_client(struct sender *sender)
+{
+    const struct listen_wait_options options = {
+        .path = sender->job.options.config->unix_path,
+        .wait_ms = sender->job.options.config->wait_ms,
+        .on_wait = on_wait,
+        .on_done = on_waited,
+        .arg = sender,
+    };
+
+    sender->state = SENDER_WAITING;
+    sender->wait = listen_wait_new(sender->job.loop, &options);
+    if (sender->wait == NULL)
+        job_done(&sender->job, STATUS_FAILED, "migration: out of memory");
+}
+
+static void
+on_migration(void *owner, const struct qmp_reply *reply)
+{
+    struct sender *sender = owner;
+    struct job *job = &sender->job;
+    struct migration migration;
+
+    migration_parse(&migration, reply->value);
+    if (!migration_is_idle(migration.status)) {
+        job_done(job, STATUS_FAILED,
+                 "VM: a migration of it is under way already, its status is "
+                 "'%s'; it was left alone",
+                 migration.status_name);
+        return;
+    }
+    if (migration.blocked[0] != '\0') {
+        job_done(job, STATUS_FAILED, "VM: can't be migrated: %s",
+                 migration.blocked);
+        return;
+    }
+    wait_for_client(sender);
+}
+
+static void
+on_first_runstate(void *owner, const struct qmp_reply *reply)
+{
+    struct sender *sender = owner;
+    struct job *job = &sender->job;
+
+    job_take_runstate(job, reply);
+    sender->was_running = strcmp(job->runstate, "running") == 0;
+    if (reply->error != NULL) {
+        job_done(job, STATUS_FAILED, "QEMU: %s", reply->error);
+    } else if (strcmp(job->runstate, "inmigrate") == 0) {
+        job_done(job, STATUS_FAILED,
+                 "VM: this QEMU waits for a VM (state 'inmigrate'): it is a "
+                 "destination, for mig-recv");
+    } else if (strcmp(job->runstate, "postmigrate") == 0) {
+        job_done(job, STATUS_FAILED,
+                 "VM: has been migrated away from this QEMU already (state "
+                 "'postmigrate'); it lives at its destination");
+    } else {
+        if (!sender->was_running)
+            log_info("VM: its state is '%s', so it will arrive like that",
+                     job->runstate);
+        job_ask(job, "query-migrate", NULL, on_migration);
+    }
+}
+
+void
+sender_check(struct sender *sender)
+{
+    job_ask(&sender->job, "query-status", NULL, on_first_runstate);
+}

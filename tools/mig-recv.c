@@ -1,0 +1,115 @@
+/* The destination's helper: options, loop, exit status. */
+#include <stdio.h>
+
+#include "base/cli.h"
+#include "base/log.h"
+#include "io/loop.h"
+#include "migrate/receiver.h"
+
+struct program {
+    struct loop *loop;
+    struct receiver *receiver;
+    enum exit_status status;
+};
+
+/* The same letters mean the same in mig-send; see job_config_option. */
+static const struct cli_option options[] = {
+    { 'Q', "qmp", "PATH|HOST:PORT",
+      "the QMP socket of the QEMU that waits for the VM\n"
+      "(needed, or --pid)" },
+    { 'p', "pid", "PID",
+      "find the QMP socket in the command line of the QEMU\n"
+      "with this process id" },
+    { 'u', "unix", "PATH",
+      "where QEMU is to listen: mig-server's --unix\n"
+      "(/tmp/qemu_migration_dest.sock)" },
+    { 'm', "multifd", "N",
+      "N connections beside the first; the same number is\n"
+      "needed at both ends (none)" },
+    { 'c', "capability", "NAME=on|off",
+      "set a migration capability of QEMU's; may be given\n"
+      "several times" },
+    { 'P', "parameter", "NAME=VALUE",
+      "set a migration parameter of QEMU's; may be given\n"
+      "several times" },
+    { 't', "timeout", "SECONDS",
+      "stop waiting if the VM has not arrived by then\n"
+      "(no end)" },
+    { 'j', "json", NULL, "one JSON object a line on stdout" },
+};
+
+static const struct cli cli = {
+    .program = "mig-recv",
+    .synopsis = "--qmp PATH|HOST:PORT [options]",
+    .summary = "Let a QEMU started with -incoming defer receive a VM, and wait "
+               "until it\nhas arrived.",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .footer =
+        "Exit status: 0 the VM has arrived; 1 it has not; 2 usage; 3 "
+        "interrupted;\n4 timed out; 5 unknown, and a line says what to look "
+        "at.",
+    .on_option = job_config_option,
+};
+
+static void
+on_signal(void *arg, int signo)
+{
+    struct program *program = arg;
+
+    (void)signo;
+    receiver_cancel(program->receiver);
+}
+
+static void
+on_done(void *arg, enum exit_status status)
+{
+    struct program *program = arg;
+
+    program->status = status;
+    loop_stop(program->loop);
+}
+
+static int
+run(struct program *program, const struct job_config *config)
+{
+    const struct job_options options_of_job = {
+        .config = config,
+        .json = config->json ? stdout : NULL,
+        .on_done = on_done,
+        .arg = program,
+    };
+
+    program->loop = loop_new();
+    if (program->loop == NULL)
+        return -1;
+    program->receiver = receiver_new(program->loop, &options_of_job);
+    if (program->receiver == NULL ||
+        loop_on_signals(program->loop, on_signal, program) != 0)
+        return -1;
+    if (loop_run(program->loop) != 0)
+        program->status = STATUS_UNKNOWN;
+    return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct program program = { .status = STATUS_FAILED };
+    struct job_config config;
+    char why[JOB_WHY_MAX];
+
+    job_config_init(&config, JOB_RECEIVES);
+    switch (cli_parse(&cli, argc, argv, &config, stdout)) {
+    case CLI_DONE: return STATUS_DONE;
+    case CLI_USAGE: return STATUS_USAGE;
+    case CLI_RUN: break;
+    }
+    if (job_config_finish(&config, why) != 0)
+        return cli_error(&cli, "%s", why);
+    if (run(&program, &config) != 0)
+        log_warn("cannot start");
+    receiver_free(program.receiver);
+    loop_free(program.loop);
+    return (int)program.status;
+}

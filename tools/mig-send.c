@@ -1,0 +1,128 @@
+/* The source's helper: options, loop, exit status. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/cli.h"
+#include "base/log.h"
+#include "io/loop.h"
+#include "migrate/sender.h"
+
+struct program {
+    struct loop *loop;
+    struct sender *sender;
+    enum exit_status status;
+};
+
+/* The same letters mean the same in mig-recv; see job_config_option. */
+static const struct cli_option options[] = {
+    { 'Q', "qmp", "PATH|HOST:PORT",
+      "the QMP socket of the QEMU whose VM is to move\n"
+      "(needed, or --pid)" },
+    { 'p', "pid", "PID",
+      "find the QMP socket in the command line of the QEMU\n"
+      "with this process id" },
+    { 'u', "unix", "PATH",
+      "where mig-client listens: its --unix\n"
+      "(/tmp/qemu_migration_source.sock)" },
+    { 'w', "wait", "SECONDS",
+      "how long to wait for mig-client to listen (30)" },
+    { 'm', "multifd", "N",
+      "N connections beside the first; the same number is\n"
+      "needed at both ends (none)" },
+    { 'b', "max-bandwidth", "RATE",
+      "send at most so many bytes a second, such as 100M,\n"
+      "or bits, such as 1Gbit (no limit)" },
+    { 'D', "downtime-limit", "MS",
+      "stop the guest for the last part only when that takes\n"
+      "at most so many milliseconds (as QEMU has it: 300)" },
+    { 'a', "auto-converge", NULL,
+      "slow the guest down if it dirties memory too fast" },
+    { 'x', "xbzrle", NULL, "send only what has changed within a page" },
+    { 'c', "capability", "NAME=on|off",
+      "set a migration capability of QEMU's; may be given\n"
+      "several times" },
+    { 'P', "parameter", "NAME=VALUE",
+      "set a migration parameter of QEMU's; may be given\n"
+      "several times" },
+    { 't', "timeout", "SECONDS",
+      "cancel if the VM has not moved by then (no end)" },
+    { 'j', "json", NULL, "one JSON object a line on stdout" },
+};
+
+static const struct cli cli = {
+    .program = "mig-send",
+    .synopsis = "--qmp PATH|HOST:PORT [options]",
+    .summary = "Move the VM of a running QEMU away through mig-client, and "
+               "follow it until\nit has arrived.  Ctrl-C cancels.",
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+    .footer =
+        "Exit status: 0 the VM has moved; 1 it has not; 2 usage; 3 "
+        "cancelled;\n4 timed out; 5 unknown, and a line says what to look "
+        "at.",
+    .on_option = job_config_option,
+};
+
+static void
+on_signal(void *arg, int signo)
+{
+    struct program *program = arg;
+
+    (void)signo;
+    sender_cancel(program->sender);
+}
+
+static void
+on_done(void *arg, enum exit_status status)
+{
+    struct program *program = arg;
+
+    program->status = status;
+    loop_stop(program->loop);
+}
+
+static int
+run(struct program *program, const struct job_config *config)
+{
+    bool live = isatty(STDERR_FILENO) && log_wants(LOG_LEVEL_NORMAL);
+    const struct job_options options_of_job = {
+        .config = config,
+        .json = config->json ? stdout : NULL,
+        .terminal = live ? stderr : NULL,
+        .on_done = on_done,
+        .arg = program,
+    };
+
+    program->loop = loop_new();
+    if (program->loop == NULL)
+        return -1;
+    program->sender = sender_new(program->loop, &options_of_job);
+    if (program->sender == NULL ||
+        loop_on_signals(program->loop, on_signal, program) != 0)
+        return -1;
+    if (loop_run(program->loop) != 0)
+        program->status = STATUS_UNKNOWN;
+    return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct program program = { .status = STATUS_FAILED };
+    struct job_config config;
+    char why[JOB_WHY_MAX];
+
+    job_config_init(&config, JOB_SENDS);
+    switch (cli_parse(&cli, argc, argv, &config, stdout)) {
+    case CLI_DONE: return STATUS_DONE;
+    case CLI_USAGE: return STATUS_USAGE;
+    case CLI_RUN: break;
+    }
+    if (job_config_finish(&config, why) != 0)
+        return cli_error(&cli, "%s", why);
+    if (run(&program, &config) != 0)
+        log_warn("cannot start");
+    sender_free(program.sender);
+    loop_free(program.loop);
+    return (int)program.status;
+}
