@@ -1,0 +1,333 @@
+#include "wire/channel.h"
+
+/*
+ * Theory of operation.  All that a transport's loss costs is what was in it.
+ * At each greeting both ends say up to where they have *delivered*, and go on
+ * from there: the receiver forgets what it has received beyond that, the sender
+ * sends it again.  So a byte is delivered once: it is delivered in order, from
+ * `delivered` on, and `delivered` is what the sender goes on from.  And no byte
+ * is lost: the sender keeps everything from `acked` on, and acked never passes
+ * what was delivered.
+ *
+ * Along one transport DATA frames follow on without gap or overlap, so a
+ * receiver needs no list of pieces: the next offset is the only right one.
+ */
+
+void
+channel_init(struct channel *channel, uint32_t room)
+{
+    *channel = (struct channel){ .room = room };
+}
+
+void
+channel_greet(struct channel *channel, struct greeting_position *position)
+{
+    struct channel_in *in = &channel->in;
+
+    channel->attached = false;
+    in->received = in->delivered;
+    in->expected = 0;
+    in->told = in->delivered;
+    in->fin_told = in->fin_delivered;
+    if (!in->fin_delivered)
+        in->has_final = false; /* the peer says it again */
+    *position = (struct greeting_position){
+        .delivered = in->delivered,
+        .fin_delivered = in->fin_delivered,
+        .window = channel->room,
+    };
+}
+
+bool
+channel_accepts(const struct channel *channel,
+                const struct greeting_position *peer)
+{
+    const struct channel_out *out = &channel->out;
+
+    if (peer->delivered < out->acked || peer->delivered > out->peak)
+        return false;
+    if (peer->fin_delivered)
+        return out->fin_peak && peer->delivered == out->queued;
+    return !out->fin_acked;
+}
+
+enum reason
+channel_attach(struct channel *channel, const struct greeting_position *peer,
+               uint64_t now_ms, uint64_t *replay)
+{
+    struct channel_out *out = &channel->out;
+
+    if (!channel_accepts(channel, peer))
+        return REASON_BAD_RESUME;
+    *replay = out->peak - peer->delivered;
+    out->acked = peer->delivered;
+    out->sent = peer->delivered;
+    out->fin_acked = peer->fin_delivered;
+    out->fin_sent = peer->fin_delivered;
+
+    channel->peer_room = peer->window;
+    channel->attached = true;
+    channel->reset_sent = false;
+    channel->ping_due = false;
+    channel->pong_due = false;
+    channel->heard_ms = now_ms;
+    channel->pinged_ms = now_ms;
+    return REASON_NONE;
+}
+
+void
+channel_detach(struct channel *channel)
+{
+    channel->attached = false;
+}
+
+void
+channel_heard(struct channel *channel, uint64_t now_ms)
+{
+    channel->heard_ms = now_ms;
+}
+
+static enum reason
+take_data(struct channel *channel, const struct frame *frame)
+{
+    struct channel_in *in = &channel->in;
+
+    if (in->has_final)
+        return REASON_BAD_FIN;
+    if (frame->offset != in->received)
+        return REASON_BAD_OFFSET;
+    if (frame->length > channel->room - (in->received - in->delivered))
+        return REASON_BAD_WINDOW;
+    in->expected = frame->length;
+    return REASON_NONE;
+}
+
+static enum reason
+take_fin(struct channel *channel, const struct frame *frame)
+{
+    struct channel_in *in = &channel->in;
+
+    if (in->has_final)
+        return REASON_BAD_FIN;
+    if (frame->offset != in->received)
+        return REASON_BAD_OFFSET;
+    in->has_final = true;
+    in->final = frame->offset;
+    return REASON_NONE;
+}
+
+static enum reason
+take_ack(struct channel *channel, const struct frame *frame)
+{
+    struct channel_out *out = &channel->out;
+    bool fin = (frame->flags & FRAME_FLAG_FIN) != 0;
+
+    if (frame->offset < out->acked || frame->offset > out->sent)
+        return REASON_BAD_ACK;
+    if (fin ? !out->fin_sent || frame->offset != out->queued : out->fin_acked)
+        return REASON_BAD_ACK;
+    out->acked = frame->offset;
+    out->fin_acked = fin;
+    return REASON_NONE;
+}
+
+enum reason
+channel_take(struct channel *channel, const struct frame *frame)
+{
+    switch (frame->type) {
+    case FRAME_DATA: return take_data(channel, frame);
+    case FRAME_FIN: return take_fin(channel, frame);
+    case FRAME_ACK: return take_ack(channel, frame);
+    case FRAME_PING:
+        channel->pong_due = true;
+        channel->pong_offset = frame->offset;
+        return REASON_NONE;
+    case FRAME_PONG:
+    case FRAME_RESET: return REASON_NONE;
+    }
+    return REASON_BAD_FRAME;
+}
+
+void
+channel_payload(struct channel *channel, uint32_t bytes)
+{
+    channel->in.received += bytes;
+    channel->in.expected -= bytes;
+}
+
+void
+channel_delivered(struct channel *channel, uint64_t bytes)
+{
+    channel->in.delivered += bytes;
+}
+
+bool
+channel_fin_due(const struct channel *channel)
+{
+    const struct channel_in *in = &channel->in;
+
+    return in->has_final && in->delivered == in->final && !in->fin_delivered;
+}
+
+void
+channel_fin_delivered(struct channel *channel)
+{
+    channel->in.fin_delivered = true;
+}
+
+uint64_t
+channel_may_queue(const struct channel *channel, uint64_t window)
+{
+    const struct channel_out *out = &channel->out;
+    uint64_t waiting = out->queued - out->acked;
+
+    if (window > channel->peer_room)
+        window = channel->peer_room;
+    if (out->ended || waiting >= window)
+        return 0;
+    return window - waiting;
+}
+
+void
+channel_queue(struct channel *channel, uint64_t bytes)
+{
+    channel->out.queued += bytes;
+}
+
+void
+channel_end(struct channel *channel)
+{
+    channel->out.ended = true;
+}
+
+void
+channel_reset(struct channel *channel, enum reason reason)
+{
+    if (channel->reset == REASON_NONE)
+        channel->reset = reason;
+}
+
+static bool
+next_data(struct channel *channel, struct frame *frame)
+{
+    struct channel_out *out = &channel->out;
+    uint64_t waiting = out->queued - out->sent;
+    uint64_t allowed = out->acked + channel->peer_room - out->sent;
+    uint64_t length = waiting < allowed ? waiting : allowed;
+
+    if (length == 0)
+        return false;
+    if (length > FRAME_DATA_MAX)
+        length = FRAME_DATA_MAX;
+    *frame = (struct frame){ .type = FRAME_DATA,
+                             .length = (uint32_t)length,
+                             .offset = out->sent };
+    out->sent += length;
+    if (out->peak < out->sent)
+        out->peak = out->sent;
+    return true;
+}
+
+static bool
+next_fin(struct channel *channel, struct frame *frame)
+{
+    struct channel_out *out = &channel->out;
+
+    if (!out->ended || out->fin_sent || out->sent != out->queued)
+        return false;
+    *frame = (struct frame){ .type = FRAME_FIN, .offset = out->queued };
+    out->fin_sent = true;
+    out->fin_peak = true;
+    return true;
+}
+
+static bool
+next_ack(struct channel *channel, struct frame *frame)
+{
+    struct channel_in *in = &channel->in;
+
+    if (in->told == in->delivered && in->fin_told == in->fin_delivered)
+        return false;
+    *frame = (struct frame){ .type = FRAME_ACK,
+                             .flags = in->fin_delivered ? FRAME_FLAG_FIN : 0,
+                             .offset = in->delivered };
+    in->told = in->delivered;
+    in->fin_told = in->fin_delivered;
+    return true;
+}
+
+static bool
+next_pong(struct channel *channel, struct frame *frame)
+{
+    if (!channel->pong_due)
+        return false;
+    channel->pong_due = false;
+    *frame =
+        (struct frame){ .type = FRAME_PONG, .offset = channel->pong_offset };
+    return true;
+}
+
+static bool
+next_ping(struct channel *channel, struct frame *frame)
+{
+    if (!channel->ping_due)
+        return false;
+    channel->ping_due = false;
+    *frame = (struct frame){ .type = FRAME_PING, .offset = channel->pinged_ms };
+    return true;
+}
+
+static bool
+next_reset(struct channel *channel, struct frame *frame)
+{
+    if (channel->reset == REASON_NONE)
+        return false;
+    *frame =
+        (struct frame){ .type = FRAME_RESET, .code = (uint16_t)channel->reset };
+    channel->reset_sent = true;
+    return true;
+}
+
+bool
+channel_next(struct channel *channel, struct frame *frame)
+{
+    if (!channel->attached || channel->reset_sent)
+        return false;
+    return next_pong(channel, frame) || next_ack(channel, frame) ||
+           next_ping(channel, frame) || next_data(channel, frame) ||
+           next_fin(channel, frame) || next_reset(channel, frame);
+}
+
+enum channel_tick
+channel_tick(struct channel *channel, uint64_t now_ms, uint64_t *next_ms)
+{
+    uint64_t dead_ms = channel->heard_ms + CHANNEL_DEAD_MS;
+    uint64_t ping_ms = channel->heard_ms > channel->pinged_ms
+                           ? channel->heard_ms
+                           : channel->pinged_ms;
+    enum channel_tick tick = CHANNEL_QUIET;
+
+    if (now_ms >= dead_ms)
+        return CHANNEL_DEAD;
+    ping_ms += CHANNEL_PING_MS;
+    if (now_ms >= ping_ms) {
+        channel->pinged_ms = now_ms;
+        channel->ping_due = true;
+        ping_ms = now_ms + CHANNEL_PING_MS;
+        tick = CHANNEL_PING;
+    }
+    *next_ms = ping_ms < dead_ms ? ping_ms : dead_ms;
+    return tick;
+}
+
+bool
+channel_complete(const struct channel *channel)
+{
+    return channel->out.fin_acked && channel->in.fin_delivered;
+}
+
+bool
+channel_finished(const struct channel *channel)
+{
+    return channel_complete(channel) && channel->in.fin_told;
+}
