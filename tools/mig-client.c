@@ -11,20 +11,29 @@
 #include "io/loop.h"
 #include "io/sockopt.h"
 #include "tunnel/raw_client.h"
+#include "tunnel/session_client.h"
+#include "wire/greeting.h"
 
 enum { DEFAULT_PORT = 9999, WAIT_MAX_MS = 24 * 3600 * 1000 };
+enum { OPTION_WINDOW = CLI_LONG };
+enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
 enum { QEMU_BUFFER_WANTED = 4 << 20 };
 
 struct config {
     struct address dest;
     const char *unix_path;
+    const char *name;
     uint64_t wait_ms;
+    uint64_t resume_timeout_ms;
+    uint64_t window;
+    bool raw;
     bool once;
 };
 
 struct client {
     struct loop *loop;
-    struct raw_client *raw;
+    struct raw_client *raw;         /* one of these two, */
+    struct session_client *session; /* by --raw */
     enum exit_status status;
 };
 
@@ -35,13 +44,23 @@ static const struct cli_option options[] = {
     { 'u', "unix", "PATH",
       "the socket to make for the source QEMU\n"
       "(/tmp/qemu_migration_source.sock)" },
+    { 'n', "name", "NAME",
+      "the VM's name, for a mig-server that serves many:\n"
+      "up to 64 letters, digits, '.', '_' and '-'" },
     { 'w', "wait", "SECONDS",
-      "how long to try to reach mig-server for each\n"
-      "connection of QEMU's (30)" },
-    { 'r', "raw", NULL, "bytes as they are (the only mode so far)" },
+      "how long to try to reach mig-server at first (30)" },
+    { 't', "resume-timeout", "SECONDS",
+      "how long a lost connection may take to come back\n"
+      "before the migration fails (300)" },
+    { 'r', "raw", NULL,
+      "no session: bytes as they are, for servers other\n"
+      "than mig-server; a lost connection is the end" },
     { '1', "once", NULL,
-      "exit after the first migration, with status 0 if\n"
-      "every channel ended cleanly" },
+      "exit after the first migration, with a status\n"
+      "that says how it ended" },
+    { OPTION_WINDOW, "window", "SIZE",
+      "bytes on their way in one direction of a channel,\n"
+      "at most (64M)" },
 };
 
 static const char *
@@ -61,7 +80,20 @@ on_option(void *arg, int key, const char *value)
         if (value_duration(value, WAIT_MAX_MS, &config->wait_ms) != 0)
             return "seconds, at most a day, such as 30, 500ms or 2m";
         break;
-    case 'r': break;
+    case 'n':
+        if (!vm_name_valid(value))
+            return "1 to 64 letters, digits, '.', '_' or '-'";
+        config->name = value;
+        break;
+    case 't':
+        if (value_duration(value, WAIT_MAX_MS, &config->resume_timeout_ms) != 0)
+            return "seconds, at most a day, such as 300 or 5m";
+        break;
+    case OPTION_WINDOW:
+        if (value_size(value, WINDOW_MIN, WINDOW_MAX, &config->window) != 0)
+            return "a size from 256K to 1G, such as 64M";
+        break;
+    case 'r': config->raw = true; break;
     case '1': config->once = true; break;
     }
     return NULL;
@@ -83,7 +115,10 @@ on_signal(void *arg, int signo)
     struct client *client = arg;
 
     log_info("%s", strsignal(signo));
-    raw_client_stop(client->raw);
+    if (client->raw != NULL)
+        raw_client_stop(client->raw);
+    else
+        session_client_stop(client->session);
 }
 
 static void
@@ -109,10 +144,10 @@ advise_on_buffers(void)
              text_size(text, bytes), QEMU_BUFFER_WANTED);
 }
 
-static enum exit_status
-serve(struct client *client, const struct config *config)
+static bool
+start_raw(struct client *client, const struct config *config)
 {
-    char why[SOCKET_WHY_MAX], dest[ADDRESS_TEXT_MAX];
+    char why[SOCKET_WHY_MAX];
 
     client->raw = raw_client_new(
         &(struct raw_client_options){
@@ -125,13 +160,42 @@ serve(struct client *client, const struct config *config)
             .arg = client,
         },
         why);
-    if (client->raw == NULL) {
+    if (client->raw == NULL)
         log_warnx("%s", why);
+    return client->raw != NULL;
+}
+
+static bool
+start_session(struct client *client, const struct config *config)
+{
+    client->session = session_client_new(&(struct session_client_options){
+        .loop = client->loop,
+        .dest = config->dest,
+        .unix_path = config->unix_path,
+        .name = config->name,
+        .wait_ms = config->wait_ms,
+        .resume_timeout_ms = config->resume_timeout_ms,
+        .window = (uint32_t)config->window,
+        .once = config->once,
+        .on_done = on_done,
+        .arg = client,
+    });
+    if (client->session == NULL)
+        log_warn("cannot start");
+    return client->session != NULL;
+}
+
+static enum exit_status
+serve(struct client *client, const struct config *config)
+{
+    char dest[ADDRESS_TEXT_MAX];
+
+    if (!(config->raw ? start_raw : start_session)(client, config))
         return STATUS_FAILED;
-    }
     advise_on_buffers();
-    log_info("listening on %s, for mig-server at %s", config->unix_path,
-             address_text(dest, &config->dest));
+    if (config->raw)
+        log_info("listening on %s, for mig-server at %s (raw)",
+                 config->unix_path, address_text(dest, &config->dest));
     if (loop_run(client->loop) != 0)
         return STATUS_UNKNOWN;
     return client->status;
@@ -141,7 +205,10 @@ int
 main(int argc, char **argv)
 {
     struct config config = { .unix_path = "/tmp/qemu_migration_source.sock",
-                             .wait_ms = 30000 };
+                             .name = "",
+                             .wait_ms = 30000,
+                             .resume_timeout_ms = 300000,
+                             .window = 64 << 20 };
     struct client client = { .status = STATUS_FAILED };
 
     switch (cli_parse(&cli, argc, argv, &config, stdout)) {
@@ -152,6 +219,8 @@ main(int argc, char **argv)
     if (config.dest.host[0] == '\0')
         return cli_error(&cli, "--dest is needed: the host that mig-server "
                                "runs on");
+    if (config.raw && config.name[0] != '\0')
+        return cli_error(&cli, "--name needs sessions: not with --raw");
     fd_raise_limit();
     client.loop = loop_new();
     if (client.loop == NULL ||
@@ -160,6 +229,7 @@ main(int argc, char **argv)
     else
         client.status = serve(&client, &config);
     raw_client_free(client.raw);
+    session_client_free(client.session);
     loop_free(client.loop);
     return (int)client.status;
 }

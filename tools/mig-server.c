@@ -9,21 +9,27 @@
 #include "base/value.h"
 #include "io/loop.h"
 #include "tunnel/raw_server.h"
+#include "tunnel/session_server.h"
 
 enum { DEFAULT_PORT = 9999, WAIT_MAX_MS = 24 * 3600 * 1000 };
-enum { OPTION_QEMU_TLS = CLI_LONG };
+enum { OPTION_QEMU_TLS = CLI_LONG, OPTION_WINDOW };
+enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
 
 struct config {
     struct address listen;
     const char *unix_path;
     uint64_t wait_ms;
+    uint64_t resume_timeout_ms;
+    uint64_t window;
+    bool raw;
     bool once;
     bool qemu_tls;
 };
 
 struct server {
     struct loop *loop;
-    struct raw_server *raw;
+    struct raw_server *raw;         /* one of these two, */
+    struct session_server *session; /* by --raw */
     enum exit_status status;
 };
 
@@ -32,18 +38,27 @@ static const struct cli_option options[] = {
       "accept TCP connections there (:9999, which is\n"
       "every IPv4 and IPv6 address of this host)" },
     { 'u', "unix", "PATH",
-      "the destination QEMU's migration socket\n"
+      "the destination QEMU's migration socket; %n in it\n"
+      "stands for the VM's name, so as to serve many VMs\n"
       "(/tmp/qemu_migration_dest.sock)" },
     { 'w', "wait", "SECONDS",
       "how long a migration that has arrived waits for\n"
       "QEMU to listen (30)" },
-    { 'r', "raw", NULL, "bytes as they are (the only mode so far)" },
+    { 't', "resume-timeout", "SECONDS",
+      "how long a lost connection may take to come back\n"
+      "before the migration fails (300)" },
+    { 'r', "raw", NULL,
+      "no session: bytes as they are, for clients other\n"
+      "than mig-client; a lost connection is the end" },
     { '1', "once", NULL,
-      "exit after the first migration, with status 0 if\n"
-      "every channel ended cleanly" },
+      "exit after the first migration, with a status\n"
+      "that says how it ended" },
+    { OPTION_WINDOW, "window", "SIZE",
+      "bytes on their way in one direction of a channel,\n"
+      "at most (64M)" },
     { OPTION_QEMU_TLS, "qemu-tls", NULL,
-      "the QEMUs encrypt (tls-creds): take TLS streams\n"
-      "instead of plain ones" },
+      "with --raw: the QEMUs encrypt (tls-creds), so\n"
+      "take TLS streams instead of plain ones" },
 };
 
 static const char *
@@ -58,7 +73,15 @@ on_option(void *arg, int key, const char *value)
         if (value_duration(value, WAIT_MAX_MS, &config->wait_ms) != 0)
             return "seconds, at most a day, such as 30, 500ms or 2m";
         break;
-    case 'r': break;
+    case 't':
+        if (value_duration(value, WAIT_MAX_MS, &config->resume_timeout_ms) != 0)
+            return "seconds, at most a day, such as 300 or 5m";
+        break;
+    case OPTION_WINDOW:
+        if (value_size(value, WINDOW_MIN, WINDOW_MAX, &config->window) != 0)
+            return "a size from 256K to 1G, such as 64M";
+        break;
+    case 'r': config->raw = true; break;
     case '1': config->once = true; break;
     case OPTION_QEMU_TLS: config->qemu_tls = true; break;
     }
@@ -81,7 +104,10 @@ on_signal(void *arg, int signo)
     struct server *server = arg;
 
     log_info("%s", strsignal(signo));
-    raw_server_stop(server->raw);
+    if (server->raw != NULL)
+        raw_server_stop(server->raw);
+    else
+        session_server_stop(server->session);
 }
 
 static void
@@ -93,11 +119,10 @@ on_done(void *arg, enum exit_status status)
     loop_stop(server->loop);
 }
 
-static enum exit_status
-serve(struct server *server, const struct config *config)
+static bool
+start_raw(struct server *server, const struct config *config,
+          char why[LISTENER_WHY_MAX])
 {
-    char why[LISTENER_WHY_MAX], listen[ADDRESS_TEXT_MAX];
-
     server->raw = raw_server_new(
         &(struct raw_server_options){
             .loop = server->loop,
@@ -110,12 +135,41 @@ serve(struct server *server, const struct config *config)
             .arg = server,
         },
         why);
-    if (server->raw == NULL) {
+    return server->raw != NULL;
+}
+
+static bool
+start_session(struct server *server, const struct config *config,
+              char why[LISTENER_WHY_MAX])
+{
+    server->session = session_server_new(
+        &(struct session_server_options){
+            .loop = server->loop,
+            .listen = config->listen,
+            .unix_path = config->unix_path,
+            .wait_ms = config->wait_ms,
+            .resume_timeout_ms = config->resume_timeout_ms,
+            .window = (uint32_t)config->window,
+            .once = config->once,
+            .on_done = on_done,
+            .arg = server,
+        },
+        why);
+    return server->session != NULL;
+}
+
+static enum exit_status
+serve(struct server *server, const struct config *config)
+{
+    char why[LISTENER_WHY_MAX], listen[ADDRESS_TEXT_MAX];
+
+    if (!(config->raw ? start_raw : start_session)(server, config, why)) {
         log_warnx("%s", why);
         return STATUS_FAILED;
     }
-    log_info("listening on %s, for the QEMU at %s",
-             address_text(listen, &config->listen), config->unix_path);
+    log_info("listening on %s%s, for the QEMU at %s",
+             address_text(listen, &config->listen), config->raw ? " (raw)" : "",
+             config->unix_path);
     if (loop_run(server->loop) != 0)
         return STATUS_UNKNOWN;
     return server->status;
@@ -126,7 +180,9 @@ main(int argc, char **argv)
 {
     struct config config = { .listen = { .port = DEFAULT_PORT },
                              .unix_path = "/tmp/qemu_migration_dest.sock",
-                             .wait_ms = 30000 };
+                             .wait_ms = 30000,
+                             .resume_timeout_ms = 300000,
+                             .window = 64 << 20 };
     struct server server = { .status = STATUS_FAILED };
 
     switch (cli_parse(&cli, argc, argv, &config, stdout)) {
@@ -134,6 +190,12 @@ main(int argc, char **argv)
     case CLI_USAGE: return STATUS_USAGE;
     case CLI_RUN: break;
     }
+    if (config.raw && strstr(config.unix_path, "%n") != NULL)
+        return cli_error(&cli,
+                         "--unix with %%n needs sessions: not with --raw");
+    if (config.qemu_tls && !config.raw)
+        return cli_error(&cli, "--qemu-tls goes with --raw: a session carries "
+                               "QEMU's own TLS as it is");
     fd_raise_limit();
     server.loop = loop_new();
     if (server.loop == NULL ||
@@ -142,6 +204,7 @@ main(int argc, char **argv)
     else
         server.status = serve(&server, &config);
     raw_server_free(server.raw);
+    session_server_free(server.session);
     loop_free(server.loop);
     return (int)server.status;
 }

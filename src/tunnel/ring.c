@@ -1,6 +1,7 @@
 #include "tunnel/ring.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int
 ring_init(struct ring *ring, size_t size_bytes)
@@ -71,6 +72,38 @@ ring_release(struct ring *ring, uint64_t upto)
     ring->start = upto;
 
     /* An empty ring starts over at its first byte, which is in the cache. */
+    if (ring->start == ring->end)
+        ring->origin = ring->end;
+}
+
+bool
+ring_reserve(struct ring *ring, size_t room_bytes, size_t max_bytes)
+{
+    struct iovec iov[2];
+    struct ring larger;
+    size_t size = ring->size, filled = 0;
+    int count;
+
+    while (size - ring_length(ring) < room_bytes && size < max_bytes)
+        size *= 2;
+    if (size == ring->size || ring_init(&larger, size) != 0)
+        return ring_room(ring) >= room_bytes;
+    count = ring_bytes_iov(ring, ring->start, iov);
+    for (int i = 0; i < count; i++) {
+        memcpy(larger.bytes + filled, iov[i].iov_base, iov[i].iov_len);
+        filled += iov[i].iov_len;
+    }
+    larger.origin = larger.start = ring->start;
+    larger.end = ring->end;
+    ring_fini(ring);
+    *ring = larger;
+    return ring_room(ring) >= room_bytes;
+}
+
+void
+ring_drop(struct ring *ring, uint64_t from)
+{
+    ring->end = from;
     if (ring->start == ring->end)
         ring->origin = ring->end;
 }

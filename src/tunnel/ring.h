@@ -6,6 +6,7 @@
 #ifndef TUNNEL_RING_H
 #define TUNNEL_RING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -26,6 +27,21 @@ struct ring {
  */
 int ring_init(struct ring *ring, size_t size_bytes);
 void ring_fini(struct ring *ring);
+
+/**
+ * ring_reserve(ring, room_bytes, max_bytes):
+ * Make the ring larger, by powers of two up to ${max_bytes}, until there is
+ * room for ${room_bytes} more.  Return whether there is that much room now;
+ * what is kept stays kept in any case.
+ */
+bool ring_reserve(struct ring *ring, size_t room_bytes, size_t max_bytes);
+
+/**
+ * ring_drop(ring, from):
+ * Forget the bytes from the offset ${from} on, which lies between start and
+ * end: they will be filled in again.
+ */
+void ring_drop(struct ring *ring, uint64_t from);
 
 /**
  * ring_length(ring):

@@ -1,0 +1,49 @@
+/*
+ * Reads frames from a transport: payload goes straight into a ring, headers
+ * into the channel machine.
+ */
+#ifndef TUNNEL_FRAME_READER_H
+#define TUNNEL_FRAME_READER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/reason.h"
+
+struct channel;
+struct ring;
+struct transport;
+
+enum { FRAME_STAGE_BYTES = 4096 };
+
+struct frame_reader {
+    unsigned char stage[FRAME_STAGE_BYTES]; /* headers, and what follows them */
+    size_t staged;
+};
+
+enum frame_read {
+    FRAME_READ_SOME,  /* all that there was for now */
+    FRAME_READ_LOST,  /* the transport ended or failed: errno, 0 for its end */
+    FRAME_READ_RESET, /* the peer gave up, with *reason */
+    FRAME_READ_BAD,   /* the peer broke the protocol, as *reason says */
+};
+
+/**
+ * frame_reader_init(reader, early, bytes):
+ * Begin with a new transport, of which the first ${bytes} bytes, at most
+ * FRAME_STAGE_BYTES, have been read already.
+ */
+void frame_reader_init(struct frame_reader *reader, const void *early,
+                       size_t bytes);
+
+/**
+ * frame_reader_step(reader, transport, channel, ring, now_ms, reason):
+ * Read what there is, within a bound that keeps other channels going.  Payload
+ * is added to ${ring}, which grows up to the channel's room.
+ */
+enum frame_read frame_reader_step(struct frame_reader *reader,
+                                  struct transport *transport,
+                                  struct channel *channel, struct ring *ring,
+                                  uint64_t now_ms, enum reason *reason);
+
+#endif

@@ -1,0 +1,558 @@
+#include "tunnel/server_session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "io/loop.h"
+#include "io/timer.h"
+#include "io/transport.h"
+#include "io/unix_socket.h"
+#include "tunnel/control_port.h"
+#include "tunnel/greeter.h"
+#include "tunnel/qemu_gate.h"
+#include "tunnel/session_channel.h"
+#include "tunnel/session_label.h"
+
+/*
+ * Theory of operation.  Channel 0 comes first and makes the session.  While
+ * there is no other, QEMU's socket is watched and the client told when it is
+ * READY.  Channels 1, 2, ... then come in order, each is accepted at once, and
+ * the gate connects them to QEMU one after the other.
+ *
+ * A channel whose transport is lost waits for the next one, for as long as
+ * resume_timeout_ms.  A channel that fails, or waits too long, ends the session
+ * with a reason: QEMU's connections are closed at once, the peer is told by
+ * RESET on each channel and by END on channel 0.  When every channel is
+ * finished the session is complete.  What has ended stays around for the client
+ * to hear of it, with channel 0, for linger_ms.
+ */
+enum {
+    LOOK_MS = 100,        /* while QEMU does not listen */
+    LOOK_AGAIN_MS = 1000, /* while it does, and nobody has connected */
+    FLUSH_STEP_MS = 10,
+    FLUSH_MS = 1000,
+    CHANNELS_MAX = 1024,
+};
+
+struct served {
+    struct server_session *session;
+    uint32_t number;
+    struct session_channel *channel;
+    struct timer *lost;
+    uint64_t lost_ms; /* when its transport was lost; 0 while there is one */
+    bool connected;   /* to QEMU */
+    bool finished;
+    TAILQ_ENTRY(served) entry;
+};
+TAILQ_HEAD(served_list, served);
+
+struct server_session {
+    struct server_session_options options;
+    char unix_path[108]; /* sun_path, unix(7) */
+    char label[SESSION_LABEL_MAX];
+    struct served_list channels; /* by number */
+    uint32_t next;               /* number of the next channel */
+    struct control_port *control;
+    struct qemu_gate *gate;
+    bool gate_busy;
+    struct timer *look;
+    bool ready;
+    bool ended;
+    enum reason reason;
+    uint64_t start_ms; /* of the migration */
+    uint64_t flush_until_ms;
+    struct timer *linger;
+};
+
+static struct served *
+find_channel(struct server_session *session, uint32_t number)
+{
+    struct served *served;
+
+    TAILQ_FOREACH(served, &session->channels, entry)
+    if (served->number == number)
+        return served;
+    return NULL;
+}
+
+static void
+served_free(struct served *served)
+{
+    TAILQ_REMOVE(&served->session->channels, served, entry);
+    session_channel_free(served->channel);
+    timer_free(served->lost);
+    free(served);
+}
+
+static void
+count(struct server_session *session, struct session_totals *totals)
+{
+    struct session_channel_report report;
+    struct served *served;
+
+    *totals = (struct session_totals){
+        .ms = loop_now_ms(session->options.loop) - session->start_ms,
+    };
+    TAILQ_FOREACH(served, &session->channels, entry)
+    {
+        if (served->number == 0)
+            continue;
+        session_channel_report(served->channel, &report);
+        totals->channels++;
+        totals->there_bytes += report.in_bytes;
+        totals->back_bytes += report.out_bytes;
+        totals->replayed_bytes += report.replayed_bytes;
+    }
+}
+
+/* Close what has been said to the end; later, in force. */
+static void
+flush(struct server_session *session)
+{
+    bool late = loop_now_ms(session->options.loop) >= session->flush_until_ms;
+    bool all = true;
+    struct served *served;
+
+    TAILQ_FOREACH(served, &session->channels, entry)
+    {
+        if (served->number == 0 || !session_channel_connected(served->channel))
+            continue;
+        if (late || session_channel_flushed(served->channel))
+            session_channel_close_transport(served->channel);
+        else
+            all = false;
+    }
+    if (!all)
+        timer_start(session->look, FLUSH_STEP_MS);
+}
+
+static void
+let_qemu_go(struct server_session *session)
+{
+    struct served *served;
+
+    qemu_gate_stop(session->gate);
+    TAILQ_FOREACH(served, &session->channels, entry)
+    {
+        timer_stop(served->lost);
+        if (served->number == 0)
+            continue;
+        transport_free(session_channel_take_local(served->channel));
+        if (session->reason != REASON_NONE)
+            session_channel_reset(served->channel, session->reason);
+    }
+}
+
+void
+server_session_end(struct server_session *session, enum reason reason)
+{
+    struct session_totals totals;
+
+    if (session->ended)
+        return;
+    session->ended = true;
+    session->reason = reason;
+    count(session, &totals);
+    if (session->next > 1)
+        session_log_end(session->label, reason, &totals);
+    else
+        log_info("%s: %s", session->label, reason_text(reason));
+    timer_stop(session->look);
+    let_qemu_go(session);
+    if (reason != REASON_NONE) {
+        session->flush_until_ms = loop_now_ms(session->options.loop) + FLUSH_MS;
+        flush(session);
+    }
+    control_port_send(
+        session->control,
+        &(struct control_message){ .type = CONTROL_END, .reason = reason });
+    control_port_end(session->control);
+    timer_start(session->linger, session->options.linger_ms);
+    session->options.on_ended(session->options.arg, session, reason);
+}
+
+static void
+on_linger_over(void *arg)
+{
+    struct server_session *session = arg;
+
+    session->options.on_gone(session->options.arg, session);
+}
+
+static void
+check_complete(struct server_session *session)
+{
+    struct served *served, *main = find_channel(session, 1);
+
+    if (session->ended || main == NULL)
+        return;
+    TAILQ_FOREACH(served, &session->channels, entry)
+    if (served->number != 0 && !served->finished)
+        return;
+    server_session_end(session, session_channel_verdict(main->channel, false));
+}
+
+static void
+on_lost(void *arg, const char *why, bool in_order)
+{
+    struct served *served = arg;
+    struct server_session *session = served->session;
+
+    (void)in_order;
+    if (session->ended || served->finished)
+        return;
+    served->lost_ms = loop_now_ms(session->options.loop);
+    log_warnx("%s channel %u: transport lost: %s (waiting for it to resume)",
+              session->label, (unsigned)served->number, why);
+    timer_start(served->lost, session->options.resume_timeout_ms);
+}
+
+static void
+on_lost_timer(void *arg)
+{
+    struct served *served = arg;
+
+    server_session_end(served->session, REASON_LOST);
+}
+
+static void
+on_finished(void *arg)
+{
+    struct served *served = arg;
+    struct server_session *session = served->session;
+
+    served->finished = true;
+    session_channel_close_transport(served->channel);
+    if (served->number == 0 && session->ended)
+        timer_start(session->linger, 0);
+    else if (served->number == 0)
+        server_session_end(session, REASON_PROTOCOL);
+    else
+        check_complete(session);
+}
+
+/*
+ * A destination that fails when the source has ended its stream early has been
+ * left by the source, and not the other way round.
+ */
+static void
+on_failed(void *arg, enum reason reason)
+{
+    struct served *served = arg;
+    struct server_session *session = served->session;
+    struct served *main = find_channel(session, 1);
+
+    if (reason == REASON_DESTINATION_CLOSED && main != NULL &&
+        session_channel_ended(main->channel))
+        reason = REASON_CANCELLED;
+    if (reason >= REASON_BAD_FRAME)
+        log_warnx("%s channel %u: %s", session->label, (unsigned)served->number,
+                  reason_text(reason));
+    server_session_end(session, reason);
+}
+
+static void
+connect_next(struct server_session *session)
+{
+    struct served *served;
+
+    if (session->gate_busy || session->ended)
+        return;
+    TAILQ_FOREACH(served, &session->channels, entry)
+    if (served->number != 0 && !served->connected)
+        break;
+    if (served == NULL)
+        return;
+    session->gate_busy = true;
+    qemu_gate_connect(session->gate, served->number == 1);
+}
+
+static void
+on_qemu(void *arg, struct transport *qemu, const char *why)
+{
+    struct server_session *session = arg;
+    struct served *served;
+
+    session->gate_busy = false;
+    TAILQ_FOREACH(served, &session->channels, entry)
+    if (served->number != 0 && !served->connected)
+        break;
+    if (served == NULL) {
+        transport_free(qemu);
+        return;
+    }
+    if (qemu == NULL) {
+        log_warnx("%s channel %u: cannot connect to QEMU at %s: %s",
+                  session->label, (unsigned)served->number, session->unix_path,
+                  why);
+        server_session_end(session, REASON_NOT_READY);
+        return;
+    }
+    served->connected = true;
+    session_channel_set_local(served->channel, qemu);
+    connect_next(session);
+}
+
+/* A source that has given up must not cost the VM that waits its life. */
+static const char *
+still_wanted(void *arg)
+{
+    struct server_session *session = arg;
+    struct served *main = find_channel(session, 1);
+
+    if (main == NULL || !session_channel_ended(main->channel))
+        return NULL;
+    return "the source gave up before QEMU was ready";
+}
+
+static void
+on_look(void *arg)
+{
+    struct server_session *session = arg;
+    bool ready;
+
+    if (session->ended) {
+        flush(session);
+        return;
+    }
+    if (session->next > 1)
+        return; /* the source has connected: the gate looks now */
+    ready = unix_listening(session->unix_path) == 1;
+    if (ready != session->ready) {
+        session->ready = ready;
+        log_info("%s: QEMU %s on %s", session->label,
+                 ready ? "listens" : "listens no more", session->unix_path);
+        control_port_send(session->control,
+                          &(struct control_message){
+                              .type = ready ? CONTROL_READY : CONTROL_WAITING,
+                          });
+    }
+    timer_start(session->look, ready ? LOOK_AGAIN_MS : LOOK_MS);
+}
+
+static void
+on_message(void *arg, const struct control_message *message)
+{
+    struct server_session *session = arg;
+
+    if (message->type == CONTROL_END)
+        server_session_end(session, message->reason != REASON_NONE
+                                        ? message->reason
+                                        : REASON_CANCELLED);
+}
+
+static void
+on_bad_message(void *arg)
+{
+    server_session_end(arg, REASON_BAD_CONTROL);
+}
+
+static struct served *
+served_new(struct server_session *session)
+{
+    struct served *served = calloc(1, sizeof *served);
+
+    if (served == NULL)
+        return NULL;
+    served->session = session;
+    served->number = session->next;
+    served->lost = timer_new(session->options.loop, on_lost_timer, served);
+    served->channel = session_channel_new(&(struct session_channel_options){
+        .loop = session->options.loop,
+        .number = served->number,
+        .window = session->options.window,
+        .on_lost = on_lost,
+        .on_finished = on_finished,
+        .on_failed = on_failed,
+        .local_reason = REASON_DESTINATION_CLOSED,
+        .arg = served,
+    });
+    TAILQ_INSERT_TAIL(&session->channels, served, entry);
+    if (served->lost == NULL || served->channel == NULL) {
+        served_free(served);
+        return NULL;
+    }
+    if (session->next++ == 1)
+        session->start_ms = loop_now_ms(session->options.loop);
+    return served;
+}
+
+/*
+ * A client that never got the answer to its first greeting sends it again.  For
+ * channel 0, which is made with the session, the first is the repetition.
+ */
+static bool
+is_repeated(const struct served *served, const struct client_greeting *greeting)
+{
+    return session_channel_fresh(served->channel) &&
+           greeting->position.delivered == 0 &&
+           !greeting->position.fin_delivered;
+}
+
+/* Which channel a greeting is for; NULL with *${refusal} set if none. */
+static struct served *
+select_channel(struct server_session *session,
+               const struct client_greeting *greeting, enum reason *refusal)
+{
+    struct served *served = find_channel(session, greeting->channel);
+
+    *refusal = REASON_BAD_RESUME;
+    if (served != NULL &&
+        !session_channel_accepts(served->channel, &greeting->position))
+        return NULL; /* perhaps one that was long on its way: touch nothing */
+    *refusal = REASON_ORDER;
+    if (session->ended && session->reason != REASON_NONE &&
+        greeting->channel != 0) {
+        *refusal = session->reason;
+        return NULL;
+    }
+    if (greeting->resume || (served != NULL && is_repeated(served, greeting)))
+        return served;
+    if (session->ended || greeting->channel != session->next)
+        return NULL;
+    *refusal = REASON_LIMIT;
+    return session->next < CHANNELS_MAX ? served_new(session) : NULL;
+}
+
+static void
+say_resumed(struct served *served, bool resume, uint64_t replay)
+{
+    struct server_session *session = served->session;
+    uint64_t now = loop_now_ms(session->options.loop);
+    char took[TEXT_MAX], bytes[TEXT_MAX];
+
+    timer_stop(served->lost);
+    if (session->ended || served->finished || !resume)
+        return;
+    if (served->lost_ms == 0)
+        served->lost_ms = now; /* the client has seen it before us */
+    log_info("%s channel %u: resumed after %s, %s sent again", session->label,
+             (unsigned)served->number,
+             text_duration(took, now - served->lost_ms),
+             text_size(bytes, replay));
+    served->lost_ms = 0;
+}
+
+void
+server_session_admit(struct server_session *session, struct greeter *greeter)
+{
+    const struct client_greeting *greeting = &greeter->greeting;
+    struct server_greeting answer = { .version = greeting_version(greeting),
+                                      .channel = greeting->channel };
+    enum reason refusal;
+    uint64_t replay;
+    struct served *served = select_channel(session, greeting, &refusal);
+
+    if (served != NULL) {
+        /* Whatever carried the channel so far is out of date. */
+        session_channel_greet(served->channel, &answer.position);
+        refusal = session_channel_attach(
+            served->channel, greeter->transport, &greeting->position,
+            greeter->bytes + greeter->used, greeter->length - greeter->used,
+            &replay);
+    }
+    if (refusal != REASON_NONE) {
+        log_info("%s refused: channel %u: %s", greeter->peer,
+                 (unsigned)greeting->channel, reason_text(refusal));
+        greeter_refuse(greeter, refusal);
+        return;
+    }
+    (void)greeter_answer(greeter, &answer); /* if it is gone, that will show */
+    (void)greeter_take(greeter);
+    say_resumed(served, greeting->resume, replay);
+    if (served->number != 0)
+        connect_next(session);
+    else if (!session->ended)
+        timer_start(session->look, 0);
+}
+
+struct server_session *
+server_session_new(const struct server_session_options *options)
+{
+    struct server_session *session = calloc(1, sizeof *session);
+    struct transport *local = NULL;
+    struct served *control = NULL;
+
+    if (session == NULL)
+        return NULL;
+    session->options = *options;
+    snprintf(session->unix_path, sizeof session->unix_path, "%s",
+             options->unix_path);
+    session_label(session->label, options->id, options->name);
+    TAILQ_INIT(&session->channels);
+    session->look = timer_new(options->loop, on_look, session);
+    session->linger = timer_new(options->loop, on_linger_over, session);
+    session->gate = qemu_gate_new(&(struct qemu_gate_options){
+        .loop = options->loop,
+        .unix_path = session->unix_path,
+        .wait_ms = options->wait_ms,
+        .on_connected = on_qemu,
+        .still_wanted = still_wanted,
+        .arg = session,
+    });
+    if (session->look == NULL || session->linger == NULL ||
+        session->gate == NULL)
+        goto fail;
+    session->control = control_port_new(
+        &(struct control_port_options){
+            .loop = options->loop,
+            .on_message = on_message,
+            .on_bad = on_bad_message,
+            .arg = session,
+        },
+        &local);
+    if (session->control == NULL || (control = served_new(session)) == NULL)
+        goto fail;
+    session_channel_set_local(control->channel, local);
+    return session;
+
+fail:
+    if (control == NULL)
+        transport_free(local);
+    server_session_free(session);
+    errno = ENOMEM;
+    return NULL;
+}
+
+void
+server_session_free(struct server_session *session)
+{
+    if (session == NULL)
+        return;
+    while (!TAILQ_EMPTY(&session->channels))
+        served_free(TAILQ_FIRST(&session->channels));
+    control_port_free(session->control);
+    qemu_gate_free(session->gate);
+    timer_free(session->look);
+    timer_free(session->linger);
+    free(session);
+}
+
+bool
+server_session_is(const struct server_session *session,
+                  const unsigned char id[SESSION_ID_BYTES])
+{
+    return memcmp(session->options.id, id, SESSION_ID_BYTES) == 0;
+}
+
+bool
+server_session_named(const struct server_session *session, const char *name)
+{
+    return strcmp(session->options.name, name) == 0;
+}
+
+bool
+server_session_live(const struct server_session *session)
+{
+    return !session->ended;
+}
+
+bool
+server_session_used(const struct server_session *session)
+{
+    return session->next > 1;
+}

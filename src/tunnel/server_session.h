@@ -1,0 +1,83 @@
+/* One session at the destination: its channels, and the way to QEMU. */
+#ifndef TUNNEL_SERVER_SESSION_H
+#define TUNNEL_SERVER_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "wire/greeting.h"
+#include "wire/reason.h"
+
+struct greeter;
+struct loop;
+struct server_session;
+
+struct server_session_options {
+    struct loop *loop;
+    const char *unix_path; /* the destination QEMU's socket; copied */
+    unsigned char id[SESSION_ID_BYTES];
+    char name[VM_NAME_MAX + 1];
+    uint64_t wait_ms;           /* for QEMU, once the source has connected */
+    uint64_t resume_timeout_ms; /* for a lost transport */
+    uint64_t linger_ms;         /* for a client to hear of the end */
+    uint32_t window;            /* bytes */
+
+    /**
+     * on_ended(arg, session, reason):
+     * The session has ended, with REASON_NONE if it is complete; QEMU has been
+     * let go.  The session lives on until the client has heard of it.  The
+     * callback must not free it.
+     */
+    void (*on_ended)(void *arg, struct server_session *session,
+                     enum reason reason);
+
+    /**
+     * on_gone(arg, session):
+     * There is nothing left of it: the owner frees it.
+     */
+    void (*on_gone)(void *arg, struct server_session *session);
+    void *arg;
+};
+
+/**
+ * server_session_new(options):
+ * Make a session without a channel.  Return NULL with errno set if there is no
+ * memory.  The caller frees it with server_session_free, which closes
+ * everything.
+ */
+struct server_session *server_session_new(
+    const struct server_session_options *options);
+void server_session_free(struct server_session *session);
+
+/**
+ * server_session_admit(session, greeter):
+ * Answer a greeting that names this session and take its transport, or refuse
+ * it.  The caller frees the greeter.
+ */
+void server_session_admit(struct server_session *session,
+                          struct greeter *greeter);
+
+/**
+ * server_session_end(session, reason):
+ * End the session.  on_ended is called before this function returns, unless it
+ * has ended already.
+ */
+void server_session_end(struct server_session *session, enum reason reason);
+
+/**
+ * server_session_is(session, id):
+ * server_session_named(session, name):
+ * server_session_live(session):
+ * server_session_used(session):
+ * Return whether it has this id; whether it has this name; whether it has not
+ * ended; whether the source's QEMU has ever connected.
+ */
+bool server_session_is(const struct server_session *session,
+                       const unsigned char id[SESSION_ID_BYTES]);
+bool server_session_named(const struct server_session *session,
+                          const char *name);
+bool server_session_live(const struct server_session *session);
+bool server_session_used(const struct server_session *session);
+
+#endif

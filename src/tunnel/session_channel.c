@@ -1,0 +1,521 @@
+#include "tunnel/session_channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/loop.h"
+#include "io/timer.h"
+#include "io/transport.h"
+#include "tunnel/frame_reader.h"
+#include "tunnel/frame_writer.h"
+#include "tunnel/ring.h"
+#include "wire/channel.h"
+#include "wire/pace.h"
+#include "wire/verdict.h"
+
+/*
+ * Theory of operation.  Whatever happens, step() does all that can be done,
+ * then settle() makes of the state what follows from it:
+ *
+ *   local stream   -> out ring   while the window has room (carry_local)
+ *   out ring       -> transport  as frames (frame_writer)
+ *   transport      -> in ring    always: the peer keeps to our room
+ *   in ring        -> local      while it takes bytes (deliver)
+ *
+ * A local stream that fails still gets its last words through: what it said
+ * is read to its end and sent before the RESET.
+ */
+enum {
+    RING_FIRST_BYTES = 512 << 10,
+    READ_MIN_BYTES = 64 << 10, /* a smaller read is not worth a wake-up */
+    STEP_TURNS = 8,
+    TAIL_BYTES = VERDICT_TAIL_BYTES,
+};
+
+static const char closed_by_peer[] = "closed by the peer";
+
+struct session_channel {
+    struct session_channel_options options;
+    struct channel machine;
+    struct pace pace;
+    struct ring out;
+    struct ring in;
+    struct transport *local;
+    struct transport *net;
+    struct frame_reader reader;
+    struct frame_writer writer;
+    struct timer *timer;
+    bool local_blocked; /* it took less than it was offered */
+    bool local_drained; /* there was nothing more to read */
+    bool local_failed;  /* it can't be read or written any more */
+    bool local_first;   /* it ended before the peer's end was known */
+    bool told_finished; /* on_finished has been called */
+    bool failing;       /* session_channel_reset was called */
+    uint64_t replayed_bytes;
+    unsigned char out_tail[TAIL_BYTES];
+    unsigned char in_tail[TAIL_BYTES];
+
+    /* What the present step has found: */
+    const char *lost;   /* why the transport is gone, or NULL */
+    enum reason broken; /* why the channel can't go on */
+};
+
+static uint64_t
+now_us(const struct session_channel *channel)
+{
+    return loop_now_us(channel->options.loop);
+}
+
+/* Keep the last bytes of a stream, of which iov[0..count) are the newest. */
+static void
+keep_tail(unsigned char tail[TAIL_BYTES], const struct iovec *iov, int count,
+          size_t bytes)
+{
+    for (int i = 0; i < count && bytes > 0; i++) {
+        const unsigned char *base = iov[i].iov_base;
+        size_t n = iov[i].iov_len < bytes ? iov[i].iov_len : bytes;
+        size_t kept = n < TAIL_BYTES ? n : TAIL_BYTES;
+
+        bytes -= n;
+        memmove(tail, tail + kept, TAIL_BYTES - kept);
+        memcpy(tail + TAIL_BYTES - kept, base + n - kept, kept);
+    }
+}
+
+static uint64_t
+may_read(const struct session_channel *channel)
+{
+    if (channel->failing && !channel->local_failed)
+        return 0;
+    return channel_may_queue(&channel->machine, pace_window(&channel->pace));
+}
+
+/* A window that is nearly full is not filled in small pieces. */
+static bool
+wants_local_read(const struct session_channel *channel)
+{
+    uint64_t may = may_read(channel);
+
+    return may >= READ_MIN_BYTES || (may > 0 && channel->machine.out.queued ==
+                                                    channel->machine.out.acked);
+}
+
+/* Return whether there may be more. */
+static bool
+read_local_once(struct session_channel *channel)
+{
+    size_t want = (size_t)may_read(channel);
+    struct iovec iov[2];
+    size_t asked = 0;
+    int count;
+    ssize_t n;
+
+    ring_reserve(&channel->out, want, 2 * (size_t)channel->options.window);
+    count = ring_room_iov(&channel->out, iov);
+    for (int i = 0; i < count; i++) {
+        if (iov[i].iov_len > want - asked)
+            iov[i].iov_len = want - asked;
+        asked += iov[i].iov_len;
+    }
+    if (asked == 0)
+        return false;
+    n = transport_readv(channel->local, iov, count);
+    if (n > 0) {
+        keep_tail(channel->out_tail, iov, count, (size_t)n);
+        ring_filled(&channel->out, (size_t)n);
+        channel_queue(&channel->machine, (uint64_t)n);
+        return (size_t)n == asked;
+    }
+    if (n == 0) {
+        channel->local_first = !channel->machine.in.has_final;
+        channel_end(&channel->machine);
+    } else if (errno != EAGAIN) {
+        channel->local_failed = true;
+    }
+    return false;
+}
+
+static void
+deliver(struct session_channel *channel)
+{
+    struct iovec iov[2];
+    int count;
+    ssize_t n;
+
+    if (channel->local == NULL || channel->local_failed)
+        return;
+    count = ring_bytes_iov(&channel->in, channel->in.start, iov);
+    if (count > 0 && !channel->local_blocked) {
+        n = transport_writev(channel->local, iov, count);
+        if (n < 0 && errno != EAGAIN) {
+            channel->local_failed = true;
+            return;
+        }
+        if (n > 0) {
+            keep_tail(channel->in_tail, iov, count, (size_t)n);
+            ring_release(&channel->in, channel->in.start + (uint64_t)n);
+            channel_delivered(&channel->machine, (uint64_t)n);
+        }
+        channel->local_blocked = ring_length(&channel->in) > 0;
+    }
+    if (channel_fin_due(&channel->machine)) {
+        if (transport_shutdown_write(channel->local) != 0)
+            channel->local_failed = true;
+        else
+            channel_fin_delivered(&channel->machine);
+    }
+}
+
+/* What a failed local stream said last still counts. */
+static void
+read_last_words(struct session_channel *channel)
+{
+    while (!channel->machine.out.ended && may_read(channel) > 0)
+        if (!read_local_once(channel))
+            break;
+}
+
+static void
+read_net(struct session_channel *channel)
+{
+    uint64_t acked = channel->machine.out.acked;
+    enum reason reason = REASON_NONE;
+
+    switch (frame_reader_step(&channel->reader, channel->net, &channel->machine,
+                              &channel->in, loop_now_ms(channel->options.loop),
+                              &reason)) {
+    case FRAME_READ_SOME: break;
+    case FRAME_READ_LOST:
+        channel->lost = errno != 0 ? strerror(errno) : closed_by_peer;
+        break;
+    case FRAME_READ_RESET: channel->broken = reason; break;
+    case FRAME_READ_BAD:
+        channel->broken = reason;
+        channel_reset(&channel->machine, reason);
+        break;
+    }
+    if (channel->machine.out.acked >
+        frame_writer_reach(&channel->writer, &channel->machine)) {
+        /* It was begun, but not written yet: nobody can have it. */
+        channel->broken = REASON_BAD_ACK;
+        channel_reset(&channel->machine, REASON_BAD_ACK);
+    } else if (channel->machine.out.acked != acked) {
+        ring_release(&channel->out, channel->machine.out.acked);
+        pace_acked(&channel->pace, now_us(channel), channel->machine.out.acked);
+    }
+}
+
+static void
+write_net(struct session_channel *channel)
+{
+    uint64_t sent = channel->machine.out.sent;
+
+    if (channel->net == NULL || channel->lost != NULL)
+        return;
+    if (frame_writer_step(&channel->writer, channel->net, &channel->machine,
+                          &channel->out) != 0)
+        channel->lost = strerror(errno);
+    if (channel->machine.out.sent != sent)
+        pace_sent(&channel->pace, now_us(channel), channel->machine.out.sent);
+}
+
+static void
+close_net(struct session_channel *channel, bool in_order)
+{
+    timer_stop(channel->timer);
+    if (in_order)
+        transport_free(channel->net);
+    else
+        transport_abort(channel->net);
+    channel->net = NULL;
+    channel_detach(&channel->machine);
+}
+
+/* The one place that says what is waited for. */
+static void
+rearm(struct session_channel *channel)
+{
+    if (channel->net != NULL)
+        transport_want(channel->net, true, channel->writer.blocked);
+    if (channel->local != NULL)
+        transport_want(channel->local,
+                       !channel->local_failed && wants_local_read(channel),
+                       !channel->local_failed && channel->local_blocked);
+}
+
+/* What is read is sent on at once, so that both ends have something to do. */
+static void
+carry_local(struct session_channel *channel)
+{
+    for (int turn = 0; turn < STEP_TURNS; turn++) {
+        if (channel->local == NULL || channel->local_drained ||
+            channel->local_failed || !wants_local_read(channel))
+            return;
+        channel->local_drained = !read_local_once(channel);
+        write_net(channel);
+    }
+}
+
+/* Everything that can be done now without waiting. */
+static void
+step(struct session_channel *channel, bool net_readable)
+{
+    if (net_readable && channel->net != NULL)
+        read_net(channel);
+    deliver(channel);
+    carry_local(channel);
+    if (channel->local_failed && !channel->failing) {
+        read_last_words(channel);
+        channel_reset(&channel->machine, channel->options.local_reason);
+    }
+    write_net(channel);
+}
+
+/* Draw the consequences.  Its callbacks may free the channel. */
+static void
+settle(struct session_channel *channel)
+{
+    const char *lost = channel->lost;
+    enum reason broken = channel->broken;
+    bool in_order = lost == closed_by_peer && channel->reader.staged == 0 &&
+                    channel->machine.in.expected == 0;
+
+    channel->lost = NULL;
+    channel->broken = REASON_NONE;
+    if (lost != NULL)
+        close_net(channel, false);
+    rearm(channel);
+    if (broken == REASON_NONE && channel->local_failed)
+        broken = channel->options.local_reason;
+    if (broken != REASON_NONE && !channel->failing) {
+        channel->failing = true;
+        channel->options.on_failed(channel->options.arg, broken);
+    } else if (channel_finished(&channel->machine) &&
+               frame_writer_idle(&channel->writer) && !channel->told_finished) {
+        channel->told_finished = true;
+        channel->options.on_finished(channel->options.arg);
+    } else if (lost != NULL && !channel->failing) {
+        channel->options.on_lost(channel->options.arg, lost, in_order);
+    }
+}
+
+static void
+on_net_ready(void *arg, bool readable, bool writable)
+{
+    struct session_channel *channel = arg;
+
+    if (writable)
+        channel->writer.blocked = false;
+    step(channel, readable);
+    settle(channel);
+}
+
+static void
+on_local_ready(void *arg, bool readable, bool writable)
+{
+    struct session_channel *channel = arg;
+
+    if (readable)
+        channel->local_drained = false;
+    if (writable)
+        channel->local_blocked = false;
+    step(channel, false);
+    settle(channel);
+}
+
+static void
+on_timer(void *arg)
+{
+    struct session_channel *channel = arg;
+    uint64_t now = loop_now_ms(channel->options.loop), next = now;
+
+    /* What has arrived while we slept counts. */
+    step(channel, true);
+    if (channel->net != NULL && channel->lost == NULL) {
+        if (channel_tick(&channel->machine, now, &next) == CHANNEL_DEAD)
+            channel->lost = "no answer";
+        else
+            timer_start(channel->timer, next > now ? next - now : 1);
+        write_net(channel);
+    }
+    settle(channel);
+}
+
+struct session_channel *
+session_channel_new(const struct session_channel_options *options)
+{
+    struct session_channel *channel = calloc(1, sizeof *channel);
+
+    if (channel == NULL)
+        return NULL;
+    channel->options = *options;
+    channel_init(&channel->machine, options->window);
+    pace_init(&channel->pace, options->window);
+    channel->timer = timer_new(options->loop, on_timer, channel);
+    if (channel->timer == NULL ||
+        ring_init(&channel->out, RING_FIRST_BYTES) != 0 ||
+        ring_init(&channel->in, RING_FIRST_BYTES) != 0) {
+        session_channel_free(channel);
+        errno = ENOMEM;
+        return NULL;
+    }
+    return channel;
+}
+
+void
+session_channel_free(struct session_channel *channel)
+{
+    if (channel == NULL)
+        return;
+    timer_free(channel->timer);
+    transport_free(channel->net);
+    transport_free(channel->local);
+    ring_fini(&channel->out);
+    ring_fini(&channel->in);
+    free(channel);
+}
+
+void
+session_channel_set_local(struct session_channel *channel,
+                          struct transport *local)
+{
+    channel->local = local;
+    transport_on_ready(local, on_local_ready, channel);
+    rearm(channel);
+    if (ring_length(&channel->in) > 0) {
+        channel->local_blocked = true; /* delivered when the loop comes round */
+        rearm(channel);
+    } else if (channel_fin_due(&channel->machine)) {
+        timer_start(channel->timer, 0);
+    }
+}
+
+void
+session_channel_greet(struct session_channel *channel,
+                      struct greeting_position *position)
+{
+    if (channel->net != NULL)
+        close_net(channel, false);
+    channel_greet(&channel->machine, position);
+    ring_drop(&channel->in, channel->machine.in.delivered);
+    channel->local_blocked = false;
+}
+
+bool
+session_channel_accepts(const struct session_channel *channel,
+                        const struct greeting_position *peer)
+{
+    return channel_accepts(&channel->machine, peer);
+}
+
+bool
+session_channel_fresh(const struct session_channel *channel)
+{
+    const struct channel *machine = &channel->machine;
+
+    return machine->in.received == 0 && !machine->in.has_final &&
+           machine->out.acked == 0 && !machine->out.fin_acked;
+}
+
+enum reason
+session_channel_attach(struct session_channel *channel,
+                       struct transport *transport,
+                       const struct greeting_position *peer, const void *early,
+                       size_t early_bytes, uint64_t *replay)
+{
+    enum reason reason = channel_attach(
+        &channel->machine, peer, loop_now_ms(channel->options.loop), replay);
+
+    if (reason != REASON_NONE)
+        return reason;
+    ring_release(&channel->out, channel->machine.out.acked);
+    pace_restart(&channel->pace, now_us(channel), channel->machine.out.acked);
+    channel->replayed_bytes += *replay;
+    channel->net = transport;
+    frame_reader_init(&channel->reader, early, early_bytes);
+    frame_writer_init(&channel->writer);
+    transport_on_ready(transport, on_net_ready, channel);
+    rearm(channel);
+    timer_start(channel->timer, 0); /* a first look at everything */
+    return REASON_NONE;
+}
+
+void
+session_channel_reset(struct session_channel *channel, enum reason reason)
+{
+    channel->failing = true;
+    channel_reset(&channel->machine, reason);
+    write_net(channel);
+    rearm(channel);
+}
+
+bool
+session_channel_flushed(const struct session_channel *channel)
+{
+    return channel->net == NULL ||
+           (frame_writer_idle(&channel->writer) && channel->machine.reset_sent);
+}
+
+void
+session_channel_close_transport(struct session_channel *channel)
+{
+    if (channel->net != NULL)
+        close_net(channel, true);
+}
+
+struct transport *
+session_channel_take_local(struct session_channel *channel)
+{
+    struct transport *local = channel->local;
+
+    if (local != NULL)
+        transport_want(local, false, false);
+    channel->local = NULL;
+    return local;
+}
+
+bool
+session_channel_connected(const struct session_channel *channel)
+{
+    return channel->net != NULL;
+}
+
+bool
+session_channel_complete(const struct session_channel *channel)
+{
+    return channel_complete(&channel->machine);
+}
+
+bool
+session_channel_ended(const struct session_channel *channel)
+{
+    return channel->machine.in.has_final && !channel->local_first;
+}
+
+void
+session_channel_report(const struct session_channel *channel,
+                       struct session_channel_report *report)
+{
+    *report = (struct session_channel_report){
+        .out_bytes = channel->machine.out.acked,
+        .in_bytes = channel->machine.in.delivered,
+        .replayed_bytes = channel->replayed_bytes,
+        .complete = channel_complete(&channel->machine),
+    };
+}
+
+enum reason
+session_channel_verdict(const struct session_channel *channel, bool at_source)
+{
+    struct verdict_stream out = { .bytes = channel->machine.out.acked };
+    struct verdict_stream in = { .bytes = channel->machine.in.delivered };
+    enum reason reason;
+
+    memcpy(out.tail, channel->out_tail, sizeof out.tail);
+    memcpy(in.tail, channel->in_tail, sizeof in.tail);
+    reason = at_source ? verdict_of(&out, &in) : verdict_of(&in, &out);
+    if (reason == REASON_CANCELLED && channel->local_first != at_source)
+        return REASON_DESTINATION_CLOSED; /* it went first */
+    return reason;
+}

@@ -1,0 +1,51 @@
+/* The source's end of session mode. */
+#ifndef TUNNEL_SESSION_CLIENT_H
+#define TUNNEL_SESSION_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/exit_status.h"
+
+struct loop;
+struct session_client;
+
+struct session_client_options {
+    struct loop *loop;
+    struct address dest;
+    const char *unix_path;
+    const char *name; /* of the VM, valid; "" for none */
+    uint64_t wait_ms; /* how long to try to reach ${dest} at first */
+    uint64_t resume_timeout_ms;
+    uint32_t window; /* bytes */
+    bool once;       /* done after the first session in which a VM went */
+
+    /**
+     * on_done(arg, status):
+     * There is nothing more to do.  The callback may free the client.
+     */
+    void (*on_done)(void *arg, enum exit_status status);
+    void *arg;
+};
+
+/**
+ * session_client_new(options):
+ * Connect to the server, make the Unix socket when the destination is ready,
+ * and carry what QEMU sends.  Return NULL with errno set if there is no memory.
+ * The caller frees it with session_client_free, which closes everything and
+ * removes the socket.
+ */
+struct session_client *session_client_new(
+    const struct session_client_options *options);
+void session_client_free(struct session_client *client);
+
+/**
+ * session_client_stop(client):
+ * The first time: let a migration under way go on for up to 5 s.  The second
+ * time: end everything at once.  on_done follows, perhaps before this function
+ * returns.
+ */
+void session_client_stop(struct session_client *client);
+
+#endif

@@ -1,0 +1,379 @@
+#include "tunnel/session_server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/log.h"
+#include "io/loop.h"
+#include "io/sockopt.h"
+#include "io/timer.h"
+#include "tunnel/greeter.h"
+#include "tunnel/server_session.h"
+
+/*
+ * Theory of operation.  A connection is a greeter until its greeting is there:
+ * 5 s at most, and at most GREETERS_MAX at once, of which the oldest has to go
+ * when one more comes.  A greeting names its session: a new one is made for
+ * channel 0, anything else goes to the session it names.
+ */
+enum {
+    GREETERS_MAX = 64,
+    SESSIONS_MAX = 1024,
+    STOP_MS = 5000,
+    FLUSH_MS = 300,
+    ONCE_LINGER_MS = 5000,
+    DROP_BURST = 5,
+    DROP_INTERVAL_MS = 10000,
+};
+
+struct served_session {
+    struct server_session *session;
+    TAILQ_ENTRY(served_session) entry;
+};
+TAILQ_HEAD(served_session_list, served_session);
+
+struct session_server {
+    struct session_server_options options;
+    struct listener *listener;
+    struct greeter_list greeters; /* the oldest first */
+    unsigned greeter_count;
+    struct served_session_list sessions;
+    unsigned session_count;
+    struct timer *stop_timer;
+    struct log_limit drops;
+    bool stopping;
+    bool flushing; /* all is over but for telling the clients */
+    bool ended_one;
+    enum exit_status status;
+};
+
+static void
+forget_greeter(struct session_server *server, struct greeter *greeter)
+{
+    TAILQ_REMOVE(&server->greeters, greeter, entry);
+    server->greeter_count--;
+    greeter_free(greeter);
+}
+
+static void
+say_dropped(struct session_server *server, const struct greeter *greeter,
+            const char *why)
+{
+    uint64_t now = loop_now_ms(server->options.loop), unsaid;
+
+    if (!log_limit_pass(&server->drops, now, &unsaid))
+        return;
+    if (unsaid > 0)
+        log_info("%llu more connections dropped", (unsigned long long)unsaid);
+    log_info("%s dropped: %s", greeter->peer, why);
+}
+
+static enum exit_status
+status_of(enum reason reason)
+{
+    switch (reason) {
+    case REASON_NONE: return STATUS_DONE;
+    case REASON_CANCELLED:
+    case REASON_STOPPED: return STATUS_CANCELLED;
+    default: return STATUS_FAILED;
+    }
+}
+
+/* Nothing more to do: all sessions are gone, and there will be no other. */
+static void
+check_done(struct session_server *server)
+{
+    bool over = server->stopping || (server->options.once && server->ended_one);
+
+    if (!over || !TAILQ_EMPTY(&server->sessions))
+        return;
+    timer_stop(server->stop_timer);
+    server->options.on_done(server->options.arg, server->status);
+}
+
+static void
+on_ended(void *arg, struct server_session *session, enum reason reason)
+{
+    struct session_server *server = arg;
+
+    (void)session;
+    if (server->options.once && !server_session_used(session))
+        return;
+    server->ended_one = true;
+    server->status = status_of(reason);
+}
+
+static void
+forget_session(struct session_server *server, struct served_session *served)
+{
+    TAILQ_REMOVE(&server->sessions, served, entry);
+    server->session_count--;
+    server_session_free(served->session);
+    free(served);
+}
+
+static void
+on_gone(void *arg, struct server_session *session)
+{
+    struct session_server *server = arg;
+    struct served_session *served;
+
+    TAILQ_FOREACH(served, &server->sessions, entry)
+    if (served->session == session)
+        break;
+    if (served != NULL)
+        forget_session(server, served);
+    check_done(server);
+}
+
+static struct server_session *
+find_session(struct session_server *server,
+             const struct client_greeting *greeting)
+{
+    struct served_session *served;
+
+    TAILQ_FOREACH(served, &server->sessions, entry)
+    if (server_session_is(served->session, greeting->session) &&
+        server_session_named(served->session, greeting->name))
+        return served->session;
+    return NULL;
+}
+
+/* Write the path of the QEMU that serves ${name}.  Return whether it fits. */
+static bool
+expand_path(const struct session_server *server, const char *name,
+            char path[108])
+{
+    const char *pattern = server->options.unix_path;
+    const char *mark = strstr(pattern, "%n");
+    int n;
+
+    if (mark == NULL)
+        n = snprintf(path, 108, "%s", pattern);
+    else
+        n = snprintf(path, 108, "%.*s%s%s", (int)(mark - pattern), pattern,
+                     name, mark + 2);
+    return n > 0 && n < 108;
+}
+
+/* Whether a new session may begin, and if not, why. */
+static enum reason
+may_begin(struct session_server *server, const struct client_greeting *greeting)
+{
+    bool by_name = strstr(server->options.unix_path, "%n") != NULL;
+    struct served_session *served;
+
+    if (by_name ? !vm_name_valid(greeting->name)
+                : greeting->name[0] != '\0' && !vm_name_valid(greeting->name))
+        return REASON_NAME;
+    if (server->stopping || (server->options.once && server->ended_one))
+        return REASON_STOPPED;
+    if (server->session_count >= SESSIONS_MAX)
+        return REASON_LIMIT;
+    TAILQ_FOREACH(served, &server->sessions, entry)
+    if (server_session_live(served->session) &&
+        (!by_name || server_session_named(served->session, greeting->name)))
+        return REASON_BUSY;
+    return REASON_NONE;
+}
+
+static struct server_session *
+begin(struct session_server *server, const struct client_greeting *greeting)
+{
+    char path[108];
+    struct server_session_options options = {
+        .loop = server->options.loop,
+        .unix_path = path,
+        .wait_ms = server->options.wait_ms,
+        .resume_timeout_ms = server->options.resume_timeout_ms,
+        .linger_ms = server->options.once ? ONCE_LINGER_MS
+                                          : server->options.resume_timeout_ms,
+        .window = server->options.window,
+        .on_ended = on_ended,
+        .on_gone = on_gone,
+        .arg = server,
+    };
+    struct served_session *served = calloc(1, sizeof *served);
+
+    memcpy(options.id, greeting->session, sizeof options.id);
+    memcpy(options.name, greeting->name, sizeof options.name);
+    if (served == NULL || !expand_path(server, greeting->name, path) ||
+        (served->session = server_session_new(&options)) == NULL) {
+        free(served);
+        return NULL;
+    }
+    TAILQ_INSERT_TAIL(&server->sessions, served, entry);
+    server->session_count++;
+    return served->session;
+}
+
+static enum reason
+route(struct session_server *server, const struct client_greeting *greeting,
+      struct server_session **session)
+{
+    enum reason reason;
+
+    if (greeting_version(greeting) == 0)
+        return REASON_VERSION;
+    *session = find_session(server, greeting);
+    if (*session != NULL)
+        return REASON_NONE;
+    if (greeting->resume || greeting->channel != 0)
+        return REASON_UNKNOWN;
+    reason = may_begin(server, greeting);
+    if (reason != REASON_NONE)
+        return reason;
+    *session = begin(server, greeting);
+    return *session != NULL ? REASON_NONE : REASON_LIMIT;
+}
+
+static void
+on_greeted(void *arg, struct greeter *greeter, const char *trouble)
+{
+    struct session_server *server = arg;
+    struct server_session *session = NULL;
+    enum reason reason;
+
+    if (trouble != NULL) {
+        say_dropped(server, greeter, trouble);
+        forget_greeter(server, greeter);
+        return;
+    }
+    reason = route(server, &greeter->greeting, &session);
+    if (reason == REASON_NONE) {
+        server_session_admit(session, greeter);
+    } else {
+        say_dropped(server, greeter, reason_text(reason));
+        greeter_refuse(greeter, reason);
+    }
+    forget_greeter(server, greeter);
+}
+
+static void
+on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
+{
+    struct session_server *server = arg;
+    struct greeter *greeter;
+
+    sockopt_tcp(fd);
+    if (server->greeter_count >= GREETERS_MAX) {
+        struct greeter *oldest = TAILQ_FIRST(&server->greeters);
+
+        say_dropped(server, oldest, "too many connections do not greet");
+        forget_greeter(server, oldest);
+    }
+    greeter = greeter_new(&(struct greeter_options){
+        .loop = server->options.loop,
+        .fd = fd,
+        .peer = peer,
+        .peer_len = peer_len,
+        .on_greeted = on_greeted,
+        .arg = server,
+    });
+    if (greeter == NULL) {
+        log_warn("a connection is lost");
+        return;
+    }
+    TAILQ_INSERT_TAIL(&server->greeters, greeter, entry);
+    server->greeter_count++;
+}
+
+/* Tell the clients, and give that a moment. */
+static void
+stop_now(struct session_server *server)
+{
+    struct served_session *served;
+
+    if (server->flushing)
+        return;
+    server->flushing = true;
+    if (!server->ended_one)
+        server->status = STATUS_CANCELLED;
+    TAILQ_FOREACH(served, &server->sessions, entry)
+    server_session_end(served->session, REASON_STOPPED);
+    timer_start(server->stop_timer, FLUSH_MS);
+}
+
+static void
+on_stop_timer(void *arg)
+{
+    struct session_server *server = arg;
+
+    if (server->flushing)
+        server->options.on_done(server->options.arg, server->status);
+    else
+        stop_now(server);
+}
+
+struct session_server *
+session_server_new(const struct session_server_options *options,
+                   char why[LISTENER_WHY_MAX])
+{
+    struct session_server *server = calloc(1, sizeof *server);
+
+    snprintf(why, LISTENER_WHY_MAX, "%s", strerror(ENOMEM));
+    if (server == NULL)
+        return NULL;
+    server->options = *options;
+    server->drops = (struct log_limit){ .burst = DROP_BURST,
+                                        .interval_ms = DROP_INTERVAL_MS };
+    TAILQ_INIT(&server->greeters);
+    TAILQ_INIT(&server->sessions);
+    server->stop_timer = timer_new(options->loop, on_stop_timer, server);
+    if (server->stop_timer != NULL)
+        server->listener = listener_new_tcp(
+            options->loop, &options->listen,
+            &(struct listener_options){ .on_accept = on_accept, .arg = server },
+            why);
+    if (server->listener != NULL)
+        return server;
+    session_server_free(server);
+    return NULL;
+}
+
+void
+session_server_free(struct session_server *server)
+{
+    if (server == NULL)
+        return;
+    listener_free(server->listener);
+    while (!TAILQ_EMPTY(&server->greeters))
+        forget_greeter(server, TAILQ_FIRST(&server->greeters));
+    while (!TAILQ_EMPTY(&server->sessions))
+        forget_session(server, TAILQ_FIRST(&server->sessions));
+    timer_free(server->stop_timer);
+    free(server);
+}
+
+/* Sessions in which no VM is on its way need no time. */
+static void
+end_idle_sessions(struct session_server *server)
+{
+    struct served_session *served;
+
+    TAILQ_FOREACH(served, &server->sessions, entry)
+    if (!server_session_used(served->session))
+        server_session_end(served->session, REASON_STOPPED);
+}
+
+void
+session_server_stop(struct session_server *server)
+{
+    if (server->stopping) {
+        stop_now(server);
+        return;
+    }
+    server->stopping = true;
+    if (!server->ended_one && server->options.once)
+        server->status = STATUS_CANCELLED;
+    if (TAILQ_EMPTY(&server->sessions)) {
+        check_done(server);
+        return;
+    }
+    log_info("stopping: migrations under way have %d s to end", STOP_MS / 1000);
+    timer_start(server->stop_timer, STOP_MS);
+    end_idle_sessions(server);
+}
