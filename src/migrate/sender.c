@@ -28,6 +28,7 @@
 
 enum {
     FOLLOW_MS = 500,
+    RECOUNTS_MAX = 4,
     RESUME_POLL_MS = 100,
     RESUME_MS = 3000 /* QEMU says "failed" before it lets the VM run again */
 };
@@ -137,6 +138,19 @@ on_status(void *owner)
     }
 }
 
+/*
+ * QEMU 7.2 says "completed" a moment before it fills the total time in: look
+ * again, but not for ever.
+ */
+static bool
+is_uncounted(struct sender *sender)
+{
+    const struct migration *migration = &sender->job.progress.migration;
+
+    return migration->status == MIGRATION_COMPLETED &&
+           migration->total_time_ms == 0 && sender->recounts++ < RECOUNTS_MAX;
+}
+
 static void
 on_update(void *owner, bool whole)
 {
@@ -148,6 +162,8 @@ on_update(void *owner, bool whole)
         return;
     if (!whole)
         return; /* the numbers follow */
+    if (is_uncounted(sender))
+        return;
     if (migration_is_over(migration->status))
         conclude(sender);
     else if (migration->status == MIGRATION_POSTCOPY_PAUSED)

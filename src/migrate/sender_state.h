@@ -26,6 +26,7 @@ struct sender {
     enum exit_status wish; /* why to cancel; STATUS_DONE: do not */
     bool cancelling;       /* migrate_cancel was sent */
     bool interrupted;      /* a person asked for it */
+    unsigned recounts;     /* looks at numbers that were not filled in yet */
 };
 
 /**

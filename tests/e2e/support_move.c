@@ -39,6 +39,13 @@ move_start_slowly(struct e2e *e2e, struct move *move)
 }
 
 void
+move_hurry(struct move *move)
+{
+    qmp_do(move->source->qmp, "migrate-set-parameters",
+           json_pack("{s:i}", "max-bandwidth", 0));
+}
+
+void
 move_finish(struct e2e *e2e, struct move *move)
 {
     process_expect(move->send, 0);

@@ -41,6 +41,12 @@ void move_start(struct e2e *e2e, struct move *move,
 void move_start_slowly(struct e2e *e2e, struct move *move);
 
 /**
+ * move_hurry(move):
+ * Lift the bandwidth limit of a migration under way.
+ */
+void move_hurry(struct move *move);
+
+/**
  * move_finish(e2e, move):
  * Wait until both helpers say that the guest has arrived, and check that it
  * has (move_check_arrival).

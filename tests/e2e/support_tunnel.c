@@ -65,14 +65,16 @@ tunnel_start_client(struct e2e *e2e, struct tunnel *tunnel,
 
     add_program(&command, "mig-client");
     command_add(&command, "--dest");
-    command_add(&command, "127.0.0.1:%u", tunnel->port);
+    command_add(&command, "127.0.0.1:%u",
+                tunnel->dest_port != 0 ? tunnel->dest_port : tunnel->port);
     command_add(&command, "--unix");
     command_add(&command, "%s", tunnel->source);
     if (!tunnel->session)
         command_add(&command, "--raw");
     command_add_all(&command, args);
     tunnel->client = process_start(e2e, "mig-client", &command);
-    proc_wait_unix(tunnel->client, tunnel->source);
+    if (!tunnel->session)
+        proc_wait_unix(tunnel->client, tunnel->source);
 }
 
 void

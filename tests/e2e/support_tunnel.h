@@ -15,6 +15,7 @@ struct tunnel {
     struct process *client;
     bool session;                    /* not --raw */
     unsigned port;                   /* of the server, on 127.0.0.1 */
+    unsigned dest_port;              /* where the client goes; 0: to port */
     char source[CASE_PATH_MAX];      /* the client's Unix socket */
     char destination[CASE_PATH_MAX]; /* the destination QEMU's */
 };
@@ -36,7 +37,8 @@ void tunnel_init(struct e2e *e2e, struct tunnel *tunnel);
  * tunnel_start_server(e2e, tunnel, args):
  * tunnel_start_client(e2e, tunnel, args):
  * Start one end with the further arguments ${args}, a NULL-terminated list or
- * NULL, and return when it listens.
+ * NULL, and return when it listens.  The client of a session listens only when
+ * the destination does: it is not waited for.
  */
 void tunnel_start_server(struct e2e *e2e, struct tunnel *tunnel,
                          const char *const *args);
