@@ -15,7 +15,7 @@ struct reading {
     struct frame_reader *reader;
     struct channel *channel;
     struct ring *ring;
-    enum reason *reason;
+    enum reason reason;
 };
 
 void
@@ -61,15 +61,15 @@ take_header(struct reading *now)
 {
     struct frame frame;
 
-    *now->reason = frame_parse(&frame, now->reader->stage);
-    if (*now->reason != REASON_NONE)
+    now->reason = frame_parse(&frame, now->reader->stage);
+    if (now->reason != REASON_NONE)
         return FRAME_READ_BAD;
     if (frame.type == FRAME_RESET) {
-        *now->reason = reason_known(frame.code);
+        now->reason = reason_known(frame.code);
         return FRAME_READ_RESET;
     }
-    *now->reason = channel_take(now->channel, &frame);
-    if (*now->reason != REASON_NONE)
+    now->reason = channel_take(now->channel, &frame);
+    if (now->reason != REASON_NONE)
         return FRAME_READ_BAD;
     drop_staged(now->reader, FRAME_HEADER_BYTES);
     if (frame.type != FRAME_DATA ||
@@ -150,11 +150,12 @@ frame_reader_step(struct frame_reader *reader, struct transport *transport,
                   struct channel *channel, struct ring *ring, uint64_t now_ms,
                   enum reason *reason)
 {
-    struct reading now = { reader, channel, ring, reason };
+    struct reading now = { reader, channel, ring, REASON_NONE };
     enum frame_read result = take_staged(&now);
     bool more = true;
 
     for (int i = 0; i < STEP_READS && more && result == FRAME_READ_SOME; i++)
         result = read_once(&now, transport, now_ms, &more);
+    *reason = now.reason;
     return result;
 }
