@@ -10,6 +10,7 @@
 #include "base/value.h"
 #include "io/loop.h"
 #include "io/sockopt.h"
+#include "io/unix_socket.h"
 #include "tunnel/raw_client.h"
 #include "tunnel/session_client.h"
 #include "wire/greeting.h"
@@ -75,7 +76,11 @@ on_option(void *arg, int key, const char *value)
         if (why != NULL || config->dest.host[0] != '\0')
             return why;
         return "a host before the port";
-    case 'u': config->unix_path = value; break;
+    case 'u':
+        if (!socket_path_fits(value))
+            return "a path of 1 to 107 characters";
+        config->unix_path = value;
+        break;
     case 'w':
         if (value_duration(value, WAIT_MAX_MS, &config->wait_ms) != 0)
             return "seconds, at most a day, such as 30, 500ms or 2m";

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/value.h"
 #include "io/loop.h"
+#include "io/unix_socket.h"
 #include "tunnel/raw_server.h"
 #include "tunnel/session_server.h"
 
@@ -68,7 +69,11 @@ on_option(void *arg, int key, const char *value)
 
     switch (key) {
     case 'l': return address_parse(value, 0, &config->listen);
-    case 'u': config->unix_path = value; break;
+    case 'u':
+        if (!socket_path_fits(value))
+            return "a path of 1 to 107 characters";
+        config->unix_path = value;
+        break;
     case 'w':
         if (value_duration(value, WAIT_MAX_MS, &config->wait_ms) != 0)
             return "seconds, at most a day, such as 30, 500ms or 2m";

@@ -14,17 +14,23 @@
 
 enum { BACKLOG = 1024 };
 
-static int
-fill_address(struct sockaddr_un *address, const char *path)
+bool
+socket_path_fits(const char *path)
 {
     size_t length = strlen(path);
 
+    return length > 0 && length < sizeof((struct sockaddr_un *)NULL)->sun_path;
+}
+
+static int
+fill_address(struct sockaddr_un *address, const char *path)
+{
     *address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-    if (length == 0 || length >= sizeof address->sun_path) {
+    if (!socket_path_fits(path)) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    memcpy(address->sun_path, path, length + 1);
+    memcpy(address->sun_path, path, strlen(path) + 1);
     return 0;
 }
 

@@ -15,6 +15,12 @@ struct socket_file {
 enum { SOCKET_WHY_MAX = 512 };
 
 /**
+ * socket_path_fits(path):
+ * Return whether ${path} can be that of a Unix socket (sun_path, unix(7)).
+ */
+bool socket_path_fits(const char *path);
+
+/**
  * unix_connect(path):
  * Return a non-blocking socket connected to ${path}, or -1 with errno set:
  * EAGAIN means that the listener's backlog is full and that only trying again

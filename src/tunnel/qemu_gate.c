@@ -132,7 +132,7 @@ qemu_gate_connect(struct qemu_gate *gate, bool first)
     gate->first = first;
     gate->told_wait = gate->told_wait && !first;
     gate->deadline_ms = loop_now_ms(gate->options.loop) + gate->options.wait_ms;
-    connect_now(gate);
+    timer_start(gate->retry, 0);
 }
 
 void

@@ -49,7 +49,8 @@ void qemu_gate_free(struct qemu_gate *gate);
  * qemu_gate_connect(gate, first):
  * Make a connection, one at a time.  If it is the ${first} of a migration, wait
  * until QEMU listens; the further ones find it as the first has left it.
- * on_connected may be called before this function returns.
+ * on_connected is never called before this function returns, so that a long
+ * queue costs no depth of calls.
  */
 void qemu_gate_connect(struct qemu_gate *gate, bool first);
 

@@ -202,8 +202,7 @@ raw_migration_break(struct raw_migration *migration)
     if (migration->broken)
         return;
     migration->broken = true;
-    TAILQ_FOREACH(channel, &migration->channels, entry)
-    {
+    TAILQ_FOREACH (channel, &migration->channels, entry) {
         struct relay_report report;
 
         if (channel->relay == NULL)
@@ -238,9 +237,9 @@ raw_migration_main_lives(const struct raw_migration *migration)
 
     if (migration->broken)
         return false;
-    TAILQ_FOREACH(channel, &migration->channels, entry)
-    if (channel->number == 1)
-        return true;
+    TAILQ_FOREACH (channel, &migration->channels, entry)
+        if (channel->number == 1)
+            return true;
     return false;
 }
 

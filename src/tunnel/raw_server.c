@@ -6,13 +6,11 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/text.h"
 #include "io/loop.h"
 #include "io/sockopt.h"
-#include "io/timer.h"
 #include "io/transport.h"
-#include "io/unix_socket.h"
 #include "tunnel/candidate.h"
+#include "tunnel/qemu_gate.h"
 #include "tunnel/raw_end.h"
 #include "tunnel/raw_migration.h"
 
@@ -20,23 +18,14 @@
  * Theory of operation.  A connection is first a candidate.  When one turns out
  * to be a QEMU's main channel, a migration begins: that candidate and those
  * accepted after it move to the queue, and from then on, for as long as the
- * main channel lives, every new connection joins the queue at once.  The first
- * in the queue is connected to QEMU, then the next, so that QEMU accepts them
- * in the order in which they came.
+ * main channel lives, every new connection joins the queue at once.  The gate
+ * connects the first in the queue to QEMU, then the next, so that QEMU accepts
+ * them in the order in which they came.
  *
  * QEMU's socket is never touched before a main channel has shown itself: the
  * waiting VM dies of a connection that says nothing.
- *
- *   the first in the queue   QEMU's socket       then
- *   channel 1                nobody listens      look again, up to --wait
- *   any                      EAGAIN (backlog)    try again, up to --wait
- *   channel 1                refused, no file    as if nobody listened
- *   any                      another error       the migration breaks
- *   any                      connected           the next
  */
 enum {
-    LOOK_MS = 100,
-    RETRY_MS = 10,
     DROP_BURST = 5,
     DROP_INTERVAL_MS = 10000,
 };
@@ -48,14 +37,11 @@ struct raw_server {
     struct candidate_list candidates; /* not in a migration, as accepted */
     struct candidate_list queue;      /* of this migration, in its order */
     unsigned taken;                   /* channels of this migration so far */
-    struct timer *retry;
-    uint64_t deadline_ms; /* for the first in the queue */
-    bool told_wait;
+    struct qemu_gate *gate;
+    bool connecting; /* the gate works on the first in the queue */
     struct log_limit drops;
     char peer_host[ADDRESS_HOST_MAX]; /* where the main channel comes from */
 };
-
-static void connect_next(struct raw_server *server);
 
 static void
 drop(struct raw_server *server, struct candidate_list *list,
@@ -78,7 +64,8 @@ drop_queue(void *arg)
 {
     struct raw_server *server = arg;
 
-    timer_stop(server->retry);
+    qemu_gate_stop(server->gate);
+    server->connecting = false;
     while (!TAILQ_EMPTY(&server->queue))
         drop(server, &server->queue, TAILQ_FIRST(&server->queue),
              "its migration is over");
@@ -104,13 +91,15 @@ main_lives(struct raw_server *server)
                                  raw_migration_main_lives(migration));
 }
 
-/* The first in the queue is another one now. */
 static void
-next_turn(struct raw_server *server)
+connect_next(struct raw_server *server)
 {
-    server->deadline_ms =
-        loop_now_ms(server->options.loop) + server->options.wait_ms;
-    connect_next(server);
+    struct candidate *first = TAILQ_FIRST(&server->queue);
+
+    if (first == NULL || server->connecting)
+        return;
+    server->connecting = true;
+    qemu_gate_connect(server->gate, first->number == 1);
 }
 
 static void
@@ -177,7 +166,6 @@ begin(struct raw_server *server, struct candidate *main)
         return;
     }
     server->taken = 0;
-    server->told_wait = false;
     memcpy(server->peer_host, main->peer_host, sizeof server->peer_host);
     log_info("migration from %s", main->peer);
     move_to_queue(server, main);
@@ -191,7 +179,18 @@ begin(struct raw_server *server, struct candidate *main)
         if (may_join(server, candidate))
             move_to_queue(server, candidate);
     }
-    next_turn(server);
+    connect_next(server);
+}
+
+static const char *
+what_it_is(const struct candidate *candidate)
+{
+    static const char greeting[] = { 'm', 'i', 'g', '-', 't', 'u' };
+
+    if (candidate->early_bytes == sizeof greeting &&
+        memcmp(candidate->early, greeting, sizeof greeting) == 0)
+        return "a mig-client without --raw: both ends need it, or neither";
+    return "not a QEMU migration stream";
 }
 
 static void
@@ -215,7 +214,7 @@ on_judged(void *arg, struct candidate *candidate)
                     "tls-creds";
         break;
     case CANDIDATE_FURTHER: return; /* its main channel may yet come */
-    case CANDIDATE_FOREIGN: why = "not a QEMU migration stream"; break;
+    case CANDIDATE_FOREIGN: why = what_it_is(candidate); break;
     case CANDIDATE_CLOSED: why = "closed before it showed what it is"; break;
     case CANDIDATE_SILENT: why = "no migration began with it"; break;
     }
@@ -251,8 +250,7 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
         return;
     }
     move_to_queue(server, candidate);
-    if (TAILQ_FIRST(&server->queue) == candidate)
-        next_turn(server);
+    connect_next(server);
 }
 
 /* The migration is over: a main channel may have come too early for its own. */
@@ -262,8 +260,7 @@ on_over(void *arg)
     struct raw_server *server = arg;
     struct candidate *candidate;
 
-    TAILQ_FOREACH(candidate, &server->candidates, entry)
-    {
+    TAILQ_FOREACH (candidate, &server->candidates, entry) {
         if (is_main(server, candidate->verdict)) {
             begin(server, candidate);
             return;
@@ -285,43 +282,12 @@ halt(void *arg)
     }
 }
 
-static void
-give_up(struct raw_server *server, const char *why)
-{
-    log_warnx("channel %u: cannot connect to QEMU at %s: %s",
-              TAILQ_FIRST(&server->queue)->number, server->options.unix_path,
-              why);
-    raw_end_break(server->end);
-}
-
-static void
-try_again(struct raw_server *server, uint64_t ms, const char *why)
-{
-    char wait[TEXT_MAX];
-
-    if (loop_now_ms(server->options.loop) >= server->deadline_ms) {
-        give_up(server, why);
-        return;
-    }
-    if (!server->told_wait && ms == LOOK_MS)
-        log_info("waiting up to %s for QEMU to listen on %s",
-                 text_duration(wait, server->options.wait_ms),
-                 server->options.unix_path);
-    server->told_wait = server->told_wait || ms == LOOK_MS;
-    timer_start(server->retry, ms);
-}
-
 /* Hand the first in the queue and its new connection to the migration. */
 static void
-add_first(struct raw_server *server, int fd)
+add_first(struct raw_server *server, struct transport *qemu)
 {
     struct candidate *first = TAILQ_FIRST(&server->queue);
-    struct transport *qemu = transport_new(server->options.loop, fd);
 
-    if (qemu == NULL) {
-        give_up(server, strerror(errno));
-        return;
-    }
     log_debug("channel %u: connected to QEMU", first->number);
     TAILQ_REMOVE(&server->queue, first, entry);
     if (raw_migration_add(raw_end_migration(server->end),
@@ -335,56 +301,34 @@ add_first(struct raw_server *server, int fd)
         raw_end_break(server->end);
     }
     candidate_free(first);
-    if (!TAILQ_EMPTY(&server->queue))
-        next_turn(server);
-}
-
-/* Channel 1 waits for QEMU; the others find it as channel 1 left it. */
-static bool
-qemu_is_ready(struct raw_server *server)
-{
-    static const char nobody[] =
-        "no QEMU listens there; start it with -incoming defer and run mig-recv";
-    struct candidate *first = TAILQ_FIRST(&server->queue);
-    int listening;
-
-    if (first->number != 1)
-        return true;
-    if (transport_hung_up(first->transport)) {
-        give_up(server, "the source gave up before QEMU was ready");
-        return false;
-    }
-    listening = unix_listening(server->options.unix_path);
-    if (listening == 0)
-        try_again(server, LOOK_MS, nobody);
-    else if (listening < 0)
-        give_up(server, strerror(errno));
-    return listening == 1;
+    connect_next(server);
 }
 
 static void
-connect_next(struct raw_server *server)
+on_connected(void *arg, struct transport *qemu, const char *why)
 {
-    unsigned number = TAILQ_FIRST(&server->queue)->number;
-    int fd;
+    struct raw_server *server = arg;
 
-    if (!qemu_is_ready(server))
+    server->connecting = false;
+    if (qemu != NULL) {
+        add_first(server, qemu);
         return;
-    fd = unix_connect(server->options.unix_path);
-    if (fd >= 0)
-        add_first(server, fd);
-    else if (errno == EAGAIN)
-        try_again(server, RETRY_MS, "its backlog stays full");
-    else if (number == 1 && (errno == ECONNREFUSED || errno == ENOENT))
-        try_again(server, LOOK_MS, strerror(errno));
-    else
-        give_up(server, strerror(errno));
+    }
+    log_warnx("channel %u: cannot connect to QEMU at %s: %s",
+              TAILQ_FIRST(&server->queue)->number, server->options.unix_path,
+              why);
+    raw_end_break(server->end);
 }
 
-static void
-on_retry(void *arg)
+/* A source that has given up must not cost the VM that waits its life. */
+static const char *
+still_wanted(void *arg)
 {
-    connect_next(arg);
+    struct raw_server *server = arg;
+
+    if (!transport_hung_up(TAILQ_FIRST(&server->queue)->transport))
+        return NULL;
+    return "the source gave up before QEMU was ready";
 }
 
 struct raw_server *
@@ -402,7 +346,14 @@ raw_server_new(const struct raw_server_options *options,
                                         .interval_ms = DROP_INTERVAL_MS };
     TAILQ_INIT(&server->candidates);
     TAILQ_INIT(&server->queue);
-    server->retry = timer_new(options->loop, on_retry, server);
+    server->gate = qemu_gate_new(&(struct qemu_gate_options){
+        .loop = options->loop,
+        .unix_path = options->unix_path,
+        .wait_ms = options->wait_ms,
+        .on_connected = on_connected,
+        .still_wanted = still_wanted,
+        .arg = server,
+    });
     server->end = raw_end_new(&(struct raw_end_options){
         .loop = options->loop,
         .source = SIDE_NET,
@@ -416,7 +367,7 @@ raw_server_new(const struct raw_server_options *options,
         .arg = server,
     });
     snprintf(why, LISTENER_WHY_MAX, "%s", strerror(ENOMEM));
-    if (server->retry != NULL && server->end != NULL)
+    if (server->gate != NULL && server->end != NULL)
         server->listener = listener_new_tcp(
             options->loop, &options->listen,
             &(struct listener_options){ .on_accept = on_accept, .arg = server },
@@ -440,7 +391,7 @@ raw_server_free(struct raw_server *server)
         candidate_free(candidate);
     }
     raw_end_free(server->end);
-    timer_free(server->retry);
+    qemu_gate_free(server->gate);
     free(server);
 }
 
