@@ -15,8 +15,15 @@ if(MIG_SANITIZE)
 endif()
 
 if(MIG_HARDEN)
-    add_compile_options(-fstack-protector-strong -fstack-clash-protection
-                        -fcf-protection)
+    add_compile_options(-fstack-protector-strong)
+    include(CheckCCompilerFlag)
+    foreach(flag stack-clash-protection cf-protection)
+        string(MAKE_C_IDENTIFIER "HAVE_${flag}" have)
+        check_c_compiler_flag(-f${flag} ${have}) # not on every processor
+        if(${have})
+            add_compile_options(-f${flag})
+        endif()
+    endforeach()
     add_compile_definitions(_FORTIFY_SOURCE=2)
     add_link_options(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
     include(CheckPIESupported)

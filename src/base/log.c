@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +34,30 @@ log_set_hook(void (*hook)(void *arg), void *arg)
     log_hook_arg = arg;
 }
 
+/* A terminal that somebody has stopped must not stop a migration. */
+static void
+put(const char *line, size_t len)
+{
+    static unsigned lost;
+    struct pollfd pollfd = { .fd = STDERR_FILENO, .events = POLLOUT };
+    char note[64];
+
+    if (poll(&pollfd, 1, 0) == 0) {
+        lost++;
+        return;
+    }
+    if (lost > 0) {
+        int n =
+            snprintf(note, sizeof note, "(%u lines are missing here)\n", lost);
+
+        lost = 0;
+        if (write(STDERR_FILENO, note, (size_t)n) < 0)
+            return;
+    }
+    if (write(STDERR_FILENO, line, len) < 0)
+        return; /* there is nowhere left to say so */
+}
+
 static void log_write(const char *suffix, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 
@@ -58,8 +83,7 @@ log_write(const char *suffix, const char *format, va_list args)
 
     if (log_hook != NULL)
         log_hook(log_hook_arg);
-    if (write(STDERR_FILENO, line, len) < 0)
-        return; /* there is nowhere left to say so */
+    put(line, len);
 }
 
 #define LOG_AT(level, suffix, format)    \

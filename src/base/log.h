@@ -40,9 +40,10 @@ void log_set_hook(void (*hook)(void *arg), void *arg);
  * log_debug(format, ...):
  * log_info(format, ...):
  * log_warnx(format, ...):
- * Write one line.  ${format} has no newline at its end.  Bytes that are no
- * printable ASCII are replaced by '?', so that a peer's words can't steer a
- * terminal.  errno is kept.
+ * Write one line; if it can't be written without waiting, drop it, and say with
+ * the next one how many were.  ${format} has no newline at its end.  Bytes that
+ * are no printable ASCII are replaced by '?', so that a peer's words can't
+ * steer a terminal.  errno is kept.
  */
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));

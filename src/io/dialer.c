@@ -146,6 +146,7 @@ attempt(struct dialer *dialer, const struct addrinfo *ai)
     if (dialer->fd < 0)
         return errno;
     sockopt_tcp(dialer->fd);
+    sockopt_tcp_bulk(dialer->fd);
     if (connect(dialer->fd, ai->ai_addr, ai->ai_addrlen) != 0 &&
         errno != EINPROGRESS)
         return errno;

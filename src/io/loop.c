@@ -25,6 +25,7 @@ loop_new(void)
         return NULL;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
     return loop;
 }
 

@@ -12,8 +12,10 @@ struct event_base;
 
 /**
  * loop_new():
- * Make a loop.  Return NULL with errno set if that fails.  SIGPIPE is ignored
- * from here on.  The caller frees it with loop_free, after every object on it.
+ * Make a loop.  Return NULL with errno set if that fails.  From here on SIGPIPE
+ * is ignored, and so is SIGHUP: a migration must not end with the terminal from
+ * which it was started.  The caller frees it with loop_free, after every object
+ * on it.
  */
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);

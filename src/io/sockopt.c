@@ -43,13 +43,41 @@ sockopt_tcp(int fd)
     set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S);
     set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, DEAD_PEER_MS);
     set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_BYTES);
+}
 
+/* The largest buffer that the kernel's own tuning gives a socket. */
+static uint64_t
+tuned_bytes(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char line[96] = "";
+    const char *largest;
+    uint64_t bytes = 0;
+
+    if (file == NULL)
+        return 0;
+    if (fgets(line, sizeof line, file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        largest = strrchr(line, '\t');
+        if (largest != NULL)
+            (void)value_size(largest + 1, 1, UINT64_MAX, &bytes);
+    }
+    fclose(file);
+    return bytes;
+}
+
+void
+sockopt_tcp_bulk(int fd)
+{
     /*
-     * Without the privilege the kernel's own tuning does better than a size
-     * that is cut down to net.core.rmem_max.
+     * A size that is set switches the tuning off, so it is set only where the
+     * tuning stops short; and it is forced, because without the privilege the
+     * size would be cut down to net.core.rmem_max.  The kernel doubles it.
      */
-    set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES);
-    set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES);
+    if (tuned_bytes("/proc/sys/net/ipv4/tcp_wmem") < 2 * BUFFER_BYTES)
+        set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES);
+    if (tuned_bytes("/proc/sys/net/ipv4/tcp_rmem") < 2 * BUFFER_BYTES)
+        set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES);
 }
 
 void

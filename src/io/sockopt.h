@@ -7,11 +7,19 @@
 /**
  * sockopt_tcp(fd):
  * Set up a TCP socket, best before it connects or listens: no delay, dead
- * peers found within a minute (TCP_USER_TIMEOUT and keepalive, tcp(7)), little
- * unsent data held by the kernel (TCP_NOTSENT_LOWAT), and large buffers where
- * that is allowed.  What the system refuses is left as it is.
+ * peers found within a minute (TCP_USER_TIMEOUT and keepalive, tcp(7)), and
+ * little unsent data held by the kernel (TCP_NOTSENT_LOWAT).  What the system
+ * refuses is left as it is.
  */
 void sockopt_tcp(int fd);
+
+/**
+ * sockopt_tcp_bulk(fd):
+ * Give a TCP socket that carries a channel large buffers, where that is allowed
+ * and the kernel would not make them as large by itself.  Not for one whose
+ * peer has not shown itself yet: what it sends would be kept in them.
+ */
+void sockopt_tcp_bulk(int fd);
 
 /**
  * sockopt_qemu(fd):

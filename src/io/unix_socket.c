@@ -136,6 +136,35 @@ unix_listening(const char *path)
     return found;
 }
 
+static bool
+open_to_all(const char *path)
+{
+    size_t length = (size_t)(base_name(path) - path);
+    char directory[sizeof((struct sockaddr_un *)NULL)->sun_path];
+    struct stat st;
+
+    if (length >= sizeof directory)
+        return true;
+    memcpy(directory, length > 0 ? path : ".", length > 0 ? length : 1);
+    directory[length > 0 ? length : 1] = '\0';
+    return stat(directory, &st) != 0 || (st.st_mode & S_IWOTH) != 0;
+}
+
+bool
+socket_file_trusted(const char *path, char why[SOCKET_WHY_MAX])
+{
+    struct stat st;
+
+    if (lstat(path, &st) != 0 || st.st_uid == 0 || st.st_uid == geteuid() ||
+        !open_to_all(path))
+        return true;
+    snprintf(why, SOCKET_WHY_MAX,
+             "%s belongs to user %u, and everybody can write to its directory; "
+             "use a directory of your own",
+             path, (unsigned)st.st_uid);
+    return false;
+}
+
 /* Make room at ${path}, or say in ${why} what must not be touched there. */
 static int
 clear_path(const char *path, char why[SOCKET_WHY_MAX])

@@ -38,6 +38,17 @@ int unix_connect(const char *path);
 int unix_listening(const char *path);
 
 /**
+ * socket_file_trusted(path, why):
+ * Return whether the socket at ${path} was put there by somebody whom the
+ * administrator trusts with a VM: root, this user, or anybody who may write to
+ * a directory that is not open to all.  In one that is, such as /tmp, another
+ * user could have put a socket or a symbolic link there first, to be sent the
+ * VM's memory.  If not, write one line into ${why}.  A path at which there is
+ * nothing is trusted.
+ */
+bool socket_file_trusted(const char *path, char why[SOCKET_WHY_MAX]);
+
+/**
  * socket_file_listen(file, path, why):
  * Listen on a new socket file at ${path}, mode 0600 from the first moment.  A
  * socket that this user left behind there and that nobody listens on is

@@ -47,7 +47,9 @@ struct client_line {
     uint64_t down_ms; /* when it was lost, or first dialled */
     uint64_t deadline_ms;
     uint64_t pause_ms;
-    uint64_t refused_ms; /* since when the host refuses; 0 if it does not */
+    uint64_t up_ms;         /* when the latest transport was accepted, */
+    uint64_t carried_bytes; /* and what the channel had carried by then */
+    uint64_t refused_ms;    /* since when the host refuses; 0 if it does not */
     struct dialer *dialer;
     struct timer *timer;
     struct transport *greeting; /* the transport in GREETING */
@@ -90,6 +92,16 @@ complain(struct client_line *line, const char *why)
     line->complained = true;
 }
 
+static void
+pause_before_dialling(struct client_line *line)
+{
+    stop(line, PAUSING);
+    timer_start(line->timer, line->pause_ms);
+    line->pause_ms *= 2;
+    if (line->pause_ms > PAUSE_LAST_MS)
+        line->pause_ms = PAUSE_LAST_MS;
+}
+
 /* What was tried failed, and there may be time to try again. */
 static void
 try_again(struct client_line *line, const char *why)
@@ -102,10 +114,17 @@ try_again(struct client_line *line, const char *why)
         return;
     }
     complain(line, why);
-    timer_start(line->timer, line->pause_ms);
-    line->pause_ms *= 2;
-    if (line->pause_ms > PAUSE_LAST_MS)
-        line->pause_ms = PAUSE_LAST_MS;
+    pause_before_dialling(line);
+}
+
+/* Bytes that have gone through, both ways. */
+static uint64_t
+carried(const struct client_line *line)
+{
+    struct session_channel_report report;
+
+    session_channel_report(line->channel, &report);
+    return report.out_bytes + report.in_bytes;
 }
 
 static void
@@ -133,6 +152,9 @@ take_answer(struct client_line *line, const struct server_greeting *answer,
     uint64_t replay = 0;
     enum reason reason = answer->reason;
 
+    if (reason == REASON_NONE && (answer->version < PROTOCOL_VERSION_MIN ||
+                                  answer->version > PROTOCOL_VERSION_MAX))
+        reason = REASON_VERSION;
     if (reason == REASON_NONE && answer->channel != line->options.number)
         reason = REASON_PROTOCOL;
     if (reason == REASON_NONE)
@@ -147,9 +169,16 @@ take_answer(struct client_line *line, const struct server_greeting *answer,
     stop(line, UP);
     say_up(line, replay);
     line->accepted = true;
+    line->up_ms = loop_now_ms(line->options.loop);
+    line->carried_bytes = carried(line);
     if (first)
         line->options.on_up(line->options.arg);
 }
+
+/* A relay between the hosts may do so too, until it reaches its own target, so
+ * this is no reason to give up. */
+static const char hung_up[] =
+    "it hangs up when greeted, as a mig-server with --raw does";
 
 static void
 read_answer(struct client_line *line)
@@ -163,8 +192,7 @@ read_answer(struct client_line *line)
     if (n < 0 && errno == EAGAIN)
         return;
     if (n <= 0) {
-        try_again(line,
-                  n < 0 ? strerror(errno) : "it closed the connection at once");
+        try_again(line, n < 0 && line->accepted ? strerror(errno) : hung_up);
         return;
     }
     line->in_bytes += (size_t)n;
@@ -205,6 +233,17 @@ on_greeting_ready(void *arg, bool readable, bool writable)
         write_greeting(line);
 }
 
+/* Return ${ms}, or less if there is less time left. */
+static uint64_t
+at_most(const struct client_line *line, uint64_t ms)
+{
+    uint64_t now = loop_now_ms(line->options.loop);
+
+    if (line->deadline_ms <= now)
+        return 0;
+    return ms < line->deadline_ms - now ? ms : line->deadline_ms - now;
+}
+
 static void
 greet(struct client_line *line)
 {
@@ -222,7 +261,7 @@ greet(struct client_line *line)
     line->out_bytes = 0;
     line->in_bytes = 0;
     transport_on_ready(line->greeting, on_greeting_ready, line);
-    timer_start(line->timer, GREETING_MS);
+    timer_start(line->timer, at_most(line, GREETING_MS));
     write_greeting(line);
 }
 
@@ -234,6 +273,7 @@ on_dialled(void *arg, int fd, const char *why)
     dialer_free(line->dialer);
     line->dialer = NULL;
     if (fd >= 0) {
+        line->refused_ms = 0;
         line->greeting = transport_new(line->options.loop, fd);
         why = strerror(ENOMEM);
     }
@@ -312,16 +352,16 @@ on_channel_lost(void *arg, const char *why, bool in_order)
               line->options.label, (unsigned)line->options.number, why);
     line->down_ms = loop_now_ms(line->options.loop);
     line->deadline_ms = line->down_ms + line->options.resume_timeout_ms;
-    line->pause_ms = PAUSE_FIRST_MS;
     line->refused_ms = 0;
-    dial(line);
-}
 
-/* The server closes the transport when it is finished, too: wait for that. */
-static void
-on_channel_finished(void *arg)
-{
-    (void)arg;
+    /* A server that takes each transport and drops it is not hammered. */
+    if (carried(line) != line->carried_bytes ||
+        line->down_ms - line->up_ms >= PAUSE_LAST_MS) {
+        line->pause_ms = PAUSE_FIRST_MS;
+        dial(line);
+    } else {
+        pause_before_dialling(line);
+    }
 }
 
 static void
@@ -347,7 +387,7 @@ client_line_new(const struct client_line_options *options)
         .number = options->number,
         .window = options->window,
         .on_lost = on_channel_lost,
-        .on_finished = on_channel_finished,
+        .on_finished = NULL, /* the server closes: see on_channel_lost */
         .on_failed = on_channel_failed,
         .local_reason = REASON_CANCELLED,
         .arg = line,

@@ -143,8 +143,10 @@ drain_ring(struct flow *flow)
     int count = ring_bytes_iov(&flow->ring, flow->ring.start, iov);
     ssize_t n = transport_writev(flow->to, iov, count);
 
-    if (n > 0)
+    if (n > 0) {
+        tail_keep(&flow->tail, iov, count, (size_t)n);
         ring_release(&flow->ring, flow->ring.start + (uint64_t)n);
+    }
     give_result(flow, n);
 }
 

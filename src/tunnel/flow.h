@@ -19,6 +19,7 @@
 
 #include "tunnel/pipe.h"
 #include "tunnel/ring.h"
+#include "tunnel/tail.h"
 
 struct transport;
 
@@ -37,6 +38,7 @@ struct flow {
     struct pipe pipe; /* takes the ring's place in bulk, if */
     bool may_splice;  /* flow_allow_splice was called, and it works */
     uint64_t spliced; /* bytes that went through the pipe */
+    struct tail tail; /* of what went through the ring */
     enum flow_state state;
     bool blocked; /* the last write found no room */
     int error;    /* errno of the failure */

@@ -8,6 +8,7 @@
 
 #include "io/timer.h"
 #include "io/transport.h"
+#include "wire/sniff.h"
 
 enum { PATIENCE_MS = 5000 };
 
@@ -17,6 +18,14 @@ greeted(struct greeter *greeter, const char *trouble)
     timer_stop(greeter->patience);
     transport_want(greeter->transport, false, false);
     greeter->on_greeted(greeter->arg, greeter, trouble);
+}
+
+static const char *
+what_it_is(const struct greeter *greeter)
+{
+    if (sniff_stream(greeter->bytes, greeter->length) == SNIFF_MAIN)
+        return "a raw QEMU stream: both ends need --raw, or neither";
+    return "not a mig-client";
 }
 
 static void
@@ -40,7 +49,7 @@ on_ready(void *arg, bool readable, bool writable)
                                   greeter->length, &greeter->used)) {
     case GREETING_MORE: break;
     case GREETING_DONE: greeted(greeter, NULL); break;
-    case GREETING_FOREIGN: greeted(greeter, "not a mig-client"); break;
+    case GREETING_FOREIGN: greeted(greeter, what_it_is(greeter)); break;
     }
 }
 

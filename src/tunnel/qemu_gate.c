@@ -77,10 +77,15 @@ static void
 connect_now(struct qemu_gate *gate)
 {
     struct transport *qemu = NULL;
+    char why[SOCKET_WHY_MAX];
     int fd;
 
     if (gate->first && !is_ready(gate))
         return;
+    if (!socket_file_trusted(gate->unix_path, why)) {
+        give_up(gate, why);
+        return;
+    }
     fd = unix_connect(gate->unix_path);
     if (fd >= 0)
         qemu = transport_new(gate->options.loop, fd);
@@ -88,6 +93,8 @@ connect_now(struct qemu_gate *gate)
         gate->options.on_connected(gate->options.arg, qemu, NULL);
     else if (errno == EAGAIN)
         try_again(gate, RETRY_MS, "its backlog stays full");
+    else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+        try_again(gate, LOOK_MS, strerror(errno));
     else if (gate->first && (errno == ECONNREFUSED || errno == ENOENT))
         try_again(gate, LOOK_MS, strerror(errno));
     else

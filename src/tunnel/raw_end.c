@@ -37,6 +37,7 @@ on_idle(void *arg)
 {
     struct raw_end *end = arg;
     bool broken = raw_migration_broken(end->migration);
+    bool confirmed = raw_migration_confirmed(end->migration);
 
     if (!broken && end->options.is_expecting(end->options.arg))
         return;
@@ -45,10 +46,13 @@ on_idle(void *arg)
     end->migration = NULL;
     if (broken)
         log_warnx("migration broken off");
+    else if (!confirmed)
+        log_warnx("migration ended, but the destination has not said that it "
+                  "has the VM: it was cancelled, or it failed");
     else
         log_info("migration ended cleanly");
     if (end->options.once || end->stopping)
-        done(end, broken ? STATUS_FAILED : STATUS_DONE);
+        done(end, broken || !confirmed ? STATUS_FAILED : STATUS_DONE);
     else
         end->options.on_over(end->options.arg);
 }

@@ -37,6 +37,7 @@ struct raw_migration {
     struct timer *timer;
     uint64_t last_accept_ms;
     bool broken;
+    bool unconfirmed;
 };
 
 static void
@@ -87,6 +88,22 @@ on_timer(void *arg)
     migration->options.on_idle(migration->options.arg);
 }
 
+/*
+ * At the destination anybody who gets as far as a first channel's host can add
+ * another one.  None of QEMU's fails before its first 64 bytes (MultiFDInit_t
+ * in QEMU's migration/multifd.c) without QEMU noticing by itself, so one that
+ * does is no reason to end the others.
+ */
+static bool
+is_stray(const struct raw_channel *channel, const struct relay_report *report)
+{
+    enum { FIRST_BYTES = 64 };
+
+    return channel->migration->options.source == SIDE_NET &&
+           channel->number > 1 && report->bytes[SIDE_NET] < FIRST_BYTES &&
+           report->bytes[SIDE_QEMU] == 0;
+}
+
 static void
 on_relay_end(void *arg, struct relay *relay)
 {
@@ -96,11 +113,16 @@ on_relay_end(void *arg, struct relay *relay)
 
     relay_report(relay, &report);
     log_end(channel);
-    if (report.end != RELAY_CLEAN) {
+    if (report.end != RELAY_CLEAN && is_stray(channel, &report)) {
+        log_info("channel %u did not belong to the migration", channel->number);
+    } else if (report.end != RELAY_CLEAN) {
         raw_migration_break(migration);
         migration->options.on_broken(migration->options.arg);
         return;
     }
+    if (channel->number == 1)
+        migration->unconfirmed =
+            !relay_confirms(relay, migration->options.source);
     channel_free(channel);
     if (TAILQ_EMPTY(&migration->channels))
         migration->options.on_idle(migration->options.arg);
@@ -253,4 +275,10 @@ bool
 raw_migration_broken(const struct raw_migration *migration)
 {
     return migration->broken;
+}
+
+bool
+raw_migration_confirmed(const struct raw_migration *migration)
+{
+    return !migration->unconfirmed;
 }

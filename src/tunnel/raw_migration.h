@@ -105,6 +105,13 @@ bool raw_migration_main_lives(const struct raw_migration *migration);
 bool raw_migration_idle(const struct raw_migration *migration);
 
 /**
+ * raw_migration_confirmed(migration):
+ * Return false if the main channel has ended in order, but without the
+ * destination's word that it has the VM (see relay_confirms).
+ */
+bool raw_migration_confirmed(const struct raw_migration *migration);
+
+/**
  * raw_migration_broken(migration):
  * Return whether a channel broke off.
  */

@@ -1,5 +1,6 @@
 #include "tunnel/raw_server.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,21 @@ move_to_queue(struct raw_server *server, struct candidate *candidate)
 }
 
 /*
+ * What people and their tools say first.  A postcopy-preempt channel begins
+ * with the address of a page, and so with bytes that are 0.
+ */
+static bool
+is_text(const struct candidate *candidate)
+{
+    enum { ENOUGH = 3 };
+
+    for (size_t i = 0; i < candidate->early_bytes; i++)
+        if (!isprint(candidate->early[i]) && !isspace(candidate->early[i]))
+            return false;
+    return candidate->early_bytes >= ENOUGH;
+}
+
+/*
  * Whether a connection may be a further channel of the migration: from the
  * same host, and not visibly something else.
  */
@@ -131,6 +147,7 @@ may_join(const struct raw_server *server, const struct candidate *candidate)
     case CANDIDATE_MAIN:
     case CANDIDATE_CLOSED: return false;
     case CANDIDATE_TLS: return server->options.qemu_tls;
+    case CANDIDATE_FOREIGN: return !is_text(candidate);
     default: return true;
     }
 }
@@ -289,6 +306,7 @@ add_first(struct raw_server *server, struct transport *qemu)
     struct candidate *first = TAILQ_FIRST(&server->queue);
 
     log_debug("channel %u: connected to QEMU", first->number);
+    sockopt_tcp_bulk(transport_fd(first->transport));
     TAILQ_REMOVE(&server->queue, first, entry);
     if (raw_migration_add(raw_end_migration(server->end),
                           &(struct raw_channel_options){

@@ -9,6 +9,7 @@
 #include "io/timer.h"
 #include "io/transport.h"
 #include "tunnel/flow.h"
+#include "wire/verdict.h"
 
 /*
  * Theory of operation.  There is a flow from each side to the other, and each
@@ -270,4 +271,19 @@ relay_report(const struct relay *relay, struct relay_report *report)
     };
     for (int side = 0; side < SIDES; side++)
         report->bytes[side] = flow_delivered(&relay->sides[side].flow);
+}
+
+bool
+relay_confirms(const struct relay *relay, enum side source)
+{
+    const struct flow *flow = &relay->sides[other(source)].flow;
+    struct verdict_stream back = { .bytes = flow_delivered(flow) };
+    struct verdict_stream there = { .bytes = 1 }; /* not kept, as it may be
+                                                     spliced */
+
+    if (flow->tail.head_bytes < sizeof flow->tail.head || flow->spliced > 0 ||
+        !verdict_is_return_path(flow->tail.head))
+        return true;
+    memcpy(back.tail, flow->tail.bytes, sizeof back.tail);
+    return verdict_of(&there, &back) == REASON_NONE;
 }

@@ -5,6 +5,7 @@
 #ifndef TUNNEL_RELAY_H
 #define TUNNEL_RELAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,6 +64,15 @@ void relay_free(struct relay *relay);
  * End a relay that has not ended.
  */
 void relay_break(struct relay *relay);
+
+/**
+ * relay_confirms(relay, source):
+ * Judge a main channel that ended cleanly, by what came back to its ${source}
+ * side.  Return false if that was a return path, but without the word that the
+ * destination's QEMU has the VM: then the migration was cancelled, or failed.
+ * Without a return path nothing can be told.
+ */
+bool relay_confirms(const struct relay *relay, enum side source);
 
 /**
  * relay_report(relay, report):

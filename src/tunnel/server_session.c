@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "io/loop.h"
+#include "io/sockopt.h"
 #include "io/timer.h"
 #include "io/transport.h"
 #include "io/unix_socket.h"
@@ -61,6 +62,7 @@ struct server_session {
     bool gate_busy;
     struct timer *look;
     bool ready;
+    bool warned; /* of a socket that is not trusted */
     bool ended;
     enum reason reason;
     uint64_t start_ms; /* of the migration */
@@ -73,9 +75,9 @@ find_channel(struct server_session *session, uint32_t number)
 {
     struct served *served;
 
-    TAILQ_FOREACH(served, &session->channels, entry)
-    if (served->number == number)
-        return served;
+    TAILQ_FOREACH (served, &session->channels, entry)
+        if (served->number == number)
+            return served;
     return NULL;
 }
 
@@ -97,8 +99,7 @@ count(struct server_session *session, struct session_totals *totals)
     *totals = (struct session_totals){
         .ms = loop_now_ms(session->options.loop) - session->start_ms,
     };
-    TAILQ_FOREACH(served, &session->channels, entry)
-    {
+    TAILQ_FOREACH (served, &session->channels, entry) {
         if (served->number == 0)
             continue;
         session_channel_report(served->channel, &report);
@@ -117,8 +118,7 @@ flush(struct server_session *session)
     bool all = true;
     struct served *served;
 
-    TAILQ_FOREACH(served, &session->channels, entry)
-    {
+    TAILQ_FOREACH (served, &session->channels, entry) {
         if (served->number == 0 || !session_channel_connected(served->channel))
             continue;
         if (late || session_channel_flushed(served->channel))
@@ -136,8 +136,7 @@ let_qemu_go(struct server_session *session)
     struct served *served;
 
     qemu_gate_stop(session->gate);
-    TAILQ_FOREACH(served, &session->channels, entry)
-    {
+    TAILQ_FOREACH (served, &session->channels, entry) {
         timer_stop(served->lost);
         if (served->number == 0)
             continue;
@@ -190,9 +189,9 @@ check_complete(struct server_session *session)
 
     if (session->ended || main == NULL)
         return;
-    TAILQ_FOREACH(served, &session->channels, entry)
-    if (served->number != 0 && !served->finished)
-        return;
+    TAILQ_FOREACH (served, &session->channels, entry)
+        if (served->number != 0 && !served->finished)
+            return;
     server_session_end(session, session_channel_verdict(main->channel, false));
 }
 
@@ -262,9 +261,9 @@ connect_next(struct server_session *session)
 
     if (session->gate_busy || session->ended)
         return;
-    TAILQ_FOREACH(served, &session->channels, entry)
-    if (served->number != 0 && !served->connected)
-        break;
+    TAILQ_FOREACH (served, &session->channels, entry)
+        if (served->number != 0 && !served->connected)
+            break;
     if (served == NULL)
         return;
     session->gate_busy = true;
@@ -278,9 +277,9 @@ on_qemu(void *arg, struct transport *qemu, const char *why)
     struct served *served;
 
     session->gate_busy = false;
-    TAILQ_FOREACH(served, &session->channels, entry)
-    if (served->number != 0 && !served->connected)
-        break;
+    TAILQ_FOREACH (served, &session->channels, entry)
+        if (served->number != 0 && !served->connected)
+            break;
     if (served == NULL) {
         transport_free(qemu);
         return;
@@ -313,6 +312,7 @@ static void
 on_look(void *arg)
 {
     struct server_session *session = arg;
+    char why[SOCKET_WHY_MAX];
     bool ready;
 
     if (session->ended) {
@@ -322,6 +322,12 @@ on_look(void *arg)
     if (session->next > 1)
         return; /* the source has connected: the gate looks now */
     ready = unix_listening(session->unix_path) == 1;
+    if (ready && !socket_file_trusted(session->unix_path, why)) {
+        if (!session->warned)
+            log_warnx("%s: %s", session->label, why);
+        session->warned = true;
+        ready = false;
+    }
     if (ready != session->ready) {
         session->ready = ready;
         log_info("%s: QEMU %s on %s", session->label,
@@ -388,9 +394,7 @@ served_new(struct server_session *session)
 static bool
 is_repeated(const struct served *served, const struct client_greeting *greeting)
 {
-    return session_channel_fresh(served->channel) &&
-           greeting->position.delivered == 0 &&
-           !greeting->position.fin_delivered;
+    return session_channel_fresh(served->channel) && !greeting_claims(greeting);
 }
 
 /* Which channel a greeting is for; NULL with *${refusal} set if none. */
@@ -413,6 +417,9 @@ select_channel(struct server_session *session,
     if (greeting->resume || (served != NULL && is_repeated(served, greeting)))
         return served;
     if (session->ended || greeting->channel != session->next)
+        return NULL;
+    *refusal = REASON_BAD_RESUME;
+    if (greeting_claims(greeting))
         return NULL;
     *refusal = REASON_LIMIT;
     return session->next < CHANNELS_MAX ? served_new(session) : NULL;
@@ -437,7 +444,7 @@ say_resumed(struct served *served, bool resume, uint64_t replay)
     served->lost_ms = 0;
 }
 
-void
+enum reason
 server_session_admit(struct server_session *session, struct greeter *greeter)
 {
     const struct client_greeting *greeting = &greeter->greeting;
@@ -455,19 +462,20 @@ server_session_admit(struct server_session *session, struct greeter *greeter)
             greeter->bytes + greeter->used, greeter->length - greeter->used,
             &replay);
     }
-    if (refusal != REASON_NONE) {
-        log_info("%s refused: channel %u: %s", greeter->peer,
-                 (unsigned)greeting->channel, reason_text(refusal));
-        greeter_refuse(greeter, refusal);
-        return;
-    }
+    if (refusal != REASON_NONE)
+        return refusal;
     (void)greeter_answer(greeter, &answer); /* if it is gone, that will show */
-    (void)greeter_take(greeter);
+    sockopt_tcp_bulk(transport_fd(greeter_take(greeter)));
     say_resumed(served, greeting->resume, replay);
-    if (served->number != 0)
+    if (served->number != 0) {
         connect_next(session);
-    else if (!session->ended)
+    } else if (!session->ended) {
+        if (!greeting->resume)
+            log_info("%s: mig-client at %s has joined", session->label,
+                     greeter->peer);
         timer_start(session->look, 0);
+    }
+    return REASON_NONE;
 }
 
 struct server_session *
@@ -555,4 +563,11 @@ bool
 server_session_used(const struct server_session *session)
 {
     return session->next > 1;
+}
+
+bool
+server_session_abandoned(struct server_session *session)
+{
+    return !session->ended && session->next <= 1 &&
+           !session_channel_connected(find_channel(session, 0)->channel);
 }

@@ -52,11 +52,12 @@ void server_session_free(struct server_session *session);
 
 /**
  * server_session_admit(session, greeter):
- * Answer a greeting that names this session and take its transport, or refuse
- * it.  The caller frees the greeter.
+ * Answer a greeting that names this session, take its transport and return
+ * REASON_NONE; or return why it has to be refused.  The caller frees the
+ * greeter.
  */
-void server_session_admit(struct server_session *session,
-                          struct greeter *greeter);
+enum reason server_session_admit(struct server_session *session,
+                                 struct greeter *greeter);
 
 /**
  * server_session_end(session, reason):
@@ -70,8 +71,11 @@ void server_session_end(struct server_session *session, enum reason reason);
  * server_session_named(session, name):
  * server_session_live(session):
  * server_session_used(session):
+ * server_session_abandoned(session):
  * Return whether it has this id; whether it has this name; whether it has not
- * ended; whether the source's QEMU has ever connected.
+ * ended; whether the source's QEMU has ever connected; whether there is neither
+ * a migration in it nor a client that is connected, so that it holds nothing
+ * that a further client could harm.
  */
 bool server_session_is(const struct server_session *session,
                        const unsigned char id[SESSION_ID_BYTES]);
@@ -79,5 +83,6 @@ bool server_session_named(const struct server_session *session,
                           const char *name);
 bool server_session_live(const struct server_session *session);
 bool server_session_used(const struct server_session *session);
+bool server_session_abandoned(struct server_session *session);
 
 #endif

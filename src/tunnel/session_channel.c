@@ -10,6 +10,7 @@
 #include "tunnel/frame_reader.h"
 #include "tunnel/frame_writer.h"
 #include "tunnel/ring.h"
+#include "tunnel/tail.h"
 #include "wire/channel.h"
 #include "wire/pace.h"
 #include "wire/verdict.h"
@@ -30,7 +31,6 @@ enum {
     RING_FIRST_BYTES = 512 << 10,
     READ_MIN_BYTES = 64 << 10, /* a smaller read is not worth a wake-up */
     STEP_TURNS = 8,
-    TAIL_BYTES = VERDICT_TAIL_BYTES,
 };
 
 static const char closed_by_peer[] = "closed by the peer";
@@ -50,11 +50,12 @@ struct session_channel {
     bool local_drained; /* there was nothing more to read */
     bool local_failed;  /* it can't be read or written any more */
     bool local_first;   /* it ended before the peer's end was known */
-    bool told_finished; /* on_finished has been called */
+    bool told_finished; /* on_finished was called, for this transport */
     bool failing;       /* session_channel_reset was called */
+    bool deaf;          /* the peer gave up or lied: it is read no more */
     uint64_t replayed_bytes;
-    unsigned char out_tail[TAIL_BYTES];
-    unsigned char in_tail[TAIL_BYTES];
+    struct tail out_tail;
+    struct tail in_tail;
 
     /* What the present step has found: */
     const char *lost;   /* why the transport is gone, or NULL */
@@ -65,22 +66,6 @@ static uint64_t
 now_us(const struct session_channel *channel)
 {
     return loop_now_us(channel->options.loop);
-}
-
-/* Keep the last bytes of a stream, of which iov[0..count) are the newest. */
-static void
-keep_tail(unsigned char tail[TAIL_BYTES], const struct iovec *iov, int count,
-          size_t bytes)
-{
-    for (int i = 0; i < count && bytes > 0; i++) {
-        const unsigned char *base = iov[i].iov_base;
-        size_t n = iov[i].iov_len < bytes ? iov[i].iov_len : bytes;
-        size_t kept = n < TAIL_BYTES ? n : TAIL_BYTES;
-
-        bytes -= n;
-        memmove(tail, tail + kept, TAIL_BYTES - kept);
-        memcpy(tail + TAIL_BYTES - kept, base + n - kept, kept);
-    }
 }
 
 static uint64_t
@@ -122,7 +107,7 @@ read_local_once(struct session_channel *channel)
         return false;
     n = transport_readv(channel->local, iov, count);
     if (n > 0) {
-        keep_tail(channel->out_tail, iov, count, (size_t)n);
+        tail_keep(&channel->out_tail, iov, count, (size_t)n);
         ring_filled(&channel->out, (size_t)n);
         channel_queue(&channel->machine, (uint64_t)n);
         return (size_t)n == asked;
@@ -153,7 +138,7 @@ deliver(struct session_channel *channel)
             return;
         }
         if (n > 0) {
-            keep_tail(channel->in_tail, iov, count, (size_t)n);
+            tail_keep(&channel->in_tail, iov, count, (size_t)n);
             ring_release(&channel->in, channel->in.start + (uint64_t)n);
             channel_delivered(&channel->machine, (uint64_t)n);
         }
@@ -176,6 +161,14 @@ read_last_words(struct session_channel *channel)
             break;
 }
 
+/* There is no way on; what else the peer says does not count. */
+static void
+break_off(struct session_channel *channel, enum reason reason)
+{
+    channel->deaf = true;
+    channel->broken = reason;
+}
+
 static void
 read_net(struct session_channel *channel)
 {
@@ -189,16 +182,16 @@ read_net(struct session_channel *channel)
     case FRAME_READ_LOST:
         channel->lost = errno != 0 ? strerror(errno) : closed_by_peer;
         break;
-    case FRAME_READ_RESET: channel->broken = reason; break;
+    case FRAME_READ_RESET: break_off(channel, reason); break;
     case FRAME_READ_BAD:
-        channel->broken = reason;
+        break_off(channel, reason);
         channel_reset(&channel->machine, reason);
         break;
     }
     if (channel->machine.out.acked >
         frame_writer_reach(&channel->writer, &channel->machine)) {
         /* It was begun, but not written yet: nobody can have it. */
-        channel->broken = REASON_BAD_ACK;
+        break_off(channel, REASON_BAD_ACK);
         channel_reset(&channel->machine, REASON_BAD_ACK);
     } else if (channel->machine.out.acked != acked) {
         ring_release(&channel->out, channel->machine.out.acked);
@@ -237,7 +230,7 @@ static void
 rearm(struct session_channel *channel)
 {
     if (channel->net != NULL)
-        transport_want(channel->net, true, channel->writer.blocked);
+        transport_want(channel->net, !channel->deaf, channel->writer.blocked);
     if (channel->local != NULL)
         transport_want(channel->local,
                        !channel->local_failed && wants_local_read(channel),
@@ -261,7 +254,7 @@ carry_local(struct session_channel *channel)
 static void
 step(struct session_channel *channel, bool net_readable)
 {
-    if (net_readable && channel->net != NULL)
+    if (net_readable && channel->net != NULL && !channel->deaf)
         read_net(channel);
     deliver(channel);
     carry_local(channel);
@@ -291,7 +284,8 @@ settle(struct session_channel *channel)
     if (broken != REASON_NONE && !channel->failing) {
         channel->failing = true;
         channel->options.on_failed(channel->options.arg, broken);
-    } else if (channel_finished(&channel->machine) &&
+    } else if (channel->options.on_finished != NULL &&
+               channel_finished(&channel->machine) &&
                frame_writer_idle(&channel->writer) && !channel->told_finished) {
         channel->told_finished = true;
         channel->options.on_finished(channel->options.arg);
@@ -433,6 +427,8 @@ session_channel_attach(struct session_channel *channel,
     pace_restart(&channel->pace, now_us(channel), channel->machine.out.acked);
     channel->replayed_bytes += *replay;
     channel->net = transport;
+    channel->deaf = false;
+    channel->told_finished = false;
     frame_reader_init(&channel->reader, early, early_bytes);
     frame_writer_init(&channel->writer);
     transport_on_ready(transport, on_net_ready, channel);
@@ -512,8 +508,8 @@ session_channel_verdict(const struct session_channel *channel, bool at_source)
     struct verdict_stream in = { .bytes = channel->machine.in.delivered };
     enum reason reason;
 
-    memcpy(out.tail, channel->out_tail, sizeof out.tail);
-    memcpy(in.tail, channel->in_tail, sizeof in.tail);
+    memcpy(out.tail, channel->out_tail.bytes, sizeof out.tail);
+    memcpy(in.tail, channel->in_tail.bytes, sizeof in.tail);
     reason = at_source ? verdict_of(&out, &in) : verdict_of(&in, &out);
     if (reason == REASON_CANCELLED && channel->local_first != at_source)
         return REASON_DESTINATION_CLOSED; /* it went first */

@@ -32,7 +32,9 @@ struct session_channel_options {
     /**
      * on_finished(arg):
      * Both streams have ended, proved to both ends as far as this one can
-     * know.  The transport, if there is one, may be closed.
+     * know.  The transport, if there is one, may be closed.  It is told again
+     * if a peer that has missed something comes back.  NULL for an owner that
+     * waits for its peer to close; then on_lost is all that is told.
      */
     void (*on_finished)(void *arg);
 

@@ -49,7 +49,6 @@ struct channel_entry {
     struct client_line *line; /* NULL while it waits in the queue, */
     struct transport *qemu;   /* and when it is doomed */
     bool up;
-    bool finished;
     TAILQ_ENTRY(channel_entry) entry;
 };
 TAILQ_HEAD(channel_entry_list, channel_entry);
@@ -63,6 +62,7 @@ struct session_client {
     struct control_port *control;
     struct client_line *line; /* of channel 0 */
     bool line_over;
+    bool complete_told; /* the server says that all is complete */
     struct channel_entry_list channels;
     uint32_t accepted;
     uint64_t last_accept_ms;
@@ -108,8 +108,7 @@ count(struct session_client *client, struct session_totals *totals)
     *totals = (struct session_totals){
         .ms = loop_now_ms(client->options.loop) - client->start_ms,
     };
-    TAILQ_FOREACH(entry, &client->channels, entry)
-    {
+    TAILQ_FOREACH (entry, &client->channels, entry) {
         totals->channels++;
         if (entry->line == NULL)
             continue;
@@ -151,6 +150,7 @@ drop_channels(struct session_client *client)
 static void
 session_over(struct session_client *client)
 {
+    close_socket(client);
     client_line_free(client->line);
     client->line = NULL;
     control_port_free(client->control);
@@ -187,8 +187,7 @@ doom(struct session_client *client, enum reason reason)
 {
     struct channel_entry *entry;
 
-    TAILQ_FOREACH(entry, &client->channels, entry)
-    {
+    TAILQ_FOREACH (entry, &client->channels, entry) {
         struct session_channel *channel;
 
         if (entry->line == NULL)
@@ -208,14 +207,15 @@ end_session(struct session_client *client, enum reason reason, bool tell)
         return;
     client->used = client->state == RUNNING;
     client->state = ENDING;
-    close_socket(client);
+    socket_file_remove(&client->file); /* who has connected is still accepted */
     if (client->used) {
         count(client, &totals);
         session_log_end(client->label, reason, &totals);
-    } else if (reason != REASON_STOPPED) {
+    } else if (reason != REASON_STOPPED || !client->stopping) {
         log_warnx("%s: %s", client->label, reason_text(reason));
     }
-    client->status = status_of(reason);
+    if (client->used)
+        client->status = status_of(reason);
     if (reason != REASON_NONE) {
         doom(client, reason);
     } else {
@@ -247,22 +247,39 @@ all_complete(struct session_client *client)
 {
     struct channel_entry *entry;
 
-    TAILQ_FOREACH(entry, &client->channels, entry)
-    if (entry->line == NULL ||
-        !session_channel_complete(client_line_channel(entry->line)))
-        return NULL;
+    TAILQ_FOREACH (entry, &client->channels, entry)
+        if (entry->line == NULL ||
+            !session_channel_complete(client_line_channel(entry->line)))
+            return NULL;
     return TAILQ_FIRST(&client->channels);
 }
 
 /* The server knows nothing of the session any more. */
 static void
-forgotten(struct session_client *client, enum reason reason)
+forgotten(struct session_client *client, enum reason reason, const char *why)
 {
     struct channel_entry *main = all_complete(client);
 
     if (main != NULL)
         reason = session_channel_verdict(client_line_channel(main->line), true);
+    else if (why != NULL)
+        log_warnx("%s: %s", client->label, why);
     end_session(client, reason, false);
+}
+
+/*
+ * The server says that the session has ended.  That it is complete has to be
+ * proved by each channel; the proofs come over other transports than this word,
+ * so they may be on their way yet.
+ */
+static void
+on_end(struct session_client *client, enum reason reason)
+{
+    if (reason == REASON_NONE && client->state != RUNNING)
+        reason = REASON_PROTOCOL;
+    client->complete_told = reason == REASON_NONE;
+    if (!client->complete_told || all_complete(client) != NULL)
+        end_session(client, reason, false);
 }
 
 static void
@@ -278,8 +295,10 @@ static void
 on_channel_finished(void *arg)
 {
     struct channel_entry *entry = arg;
+    struct session_client *client = entry->client;
 
-    entry->finished = true; /* the server says when the session is over */
+    if (client->complete_told && all_complete(client) != NULL)
+        end_session(client, REASON_NONE, false);
 }
 
 static void
@@ -289,7 +308,7 @@ on_channel_failed(void *arg, enum reason reason, const char *why)
     struct session_client *client = entry->client;
 
     if (reason == REASON_UNKNOWN) {
-        forgotten(client, reason);
+        forgotten(client, reason, why);
         return;
     }
     if (why != NULL || reason >= REASON_BAD_FRAME)
@@ -322,9 +341,9 @@ open_next(struct session_client *client)
 {
     struct channel_entry *entry;
 
-    TAILQ_FOREACH(entry, &client->channels, entry)
-    if (!entry->up)
-        break;
+    TAILQ_FOREACH (entry, &client->channels, entry)
+        if (!entry->up)
+            break;
     if (entry == NULL || entry->line != NULL || client->state != RUNNING)
         return;
     entry->line =
@@ -423,7 +442,7 @@ on_message(void *arg, const struct control_message *message)
     switch (message->type) {
     case CONTROL_READY: on_ready(client); break;
     case CONTROL_WAITING: on_waiting(client); break;
-    case CONTROL_END: end_session(client, message->reason, false); break;
+    case CONTROL_END: on_end(client, message->reason); break;
     case CONTROL_OTHER: break;
     }
 }
@@ -440,6 +459,8 @@ on_line_up(void *arg)
     struct session_client *client = arg;
     char dest[ADDRESS_TEXT_MAX];
 
+    if (client->state != JOINING)
+        return; /* it has been stopped: all that is left is to say so */
     client->state = WAITING;
     log_info("%s: joined mig-server at %s, waiting for the destination's QEMU",
              client->label, address_text(dest, &client->options.dest));
@@ -483,7 +504,7 @@ on_line_failed(void *arg, enum reason reason, const char *why)
     else if (client->state == JOINING)
         not_joined(client, reason, why);
     else if (reason == REASON_UNKNOWN)
-        forgotten(client, reason);
+        forgotten(client, reason, why);
     else
         end_session(client, reason, false);
 }
@@ -495,6 +516,7 @@ begin_session(struct session_client *client)
 
     client->state = JOINING;
     client->line_over = false;
+    client->complete_told = false;
     client->accepted = 0;
     client->end_due = REASON_NONE;
     if (getrandom(client->id, sizeof client->id, 0) !=
@@ -593,9 +615,14 @@ session_client_free(struct session_client *client)
 void
 session_client_stop(struct session_client *client)
 {
+    enum exit_status unused =
+        client->options.once ? STATUS_CANCELLED : STATUS_DONE;
+
     if (client->stopping || client->line == NULL) {
         if (client->state == RUNNING)
             client->status = STATUS_CANCELLED;
+        else if (!client->stopping)
+            client->status = unused;
         done(client);
         return;
     }
@@ -606,6 +633,8 @@ session_client_stop(struct session_client *client)
         timer_start(client->stop_timer, STOP_MS);
     } else if (client->state != ENDING) {
         end_session(client, REASON_STOPPED, true);
-        client->status = client->options.once ? STATUS_CANCELLED : STATUS_DONE;
+        client->status = unused;
+    } else if (!client->used) {
+        client->status = unused;
     }
 }

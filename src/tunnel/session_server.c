@@ -99,9 +99,8 @@ on_ended(void *arg, struct server_session *session, enum reason reason)
 {
     struct session_server *server = arg;
 
-    (void)session;
-    if (server->options.once && !server_session_used(session))
-        return;
+    if (!server_session_used(session))
+        return; /* no migration has ended */
     server->ended_one = true;
     server->status = status_of(reason);
 }
@@ -121,9 +120,9 @@ on_gone(void *arg, struct server_session *session)
     struct session_server *server = arg;
     struct served_session *served;
 
-    TAILQ_FOREACH(served, &server->sessions, entry)
-    if (served->session == session)
-        break;
+    TAILQ_FOREACH (served, &server->sessions, entry)
+        if (served->session == session)
+            break;
     if (served != NULL)
         forget_session(server, served);
     check_done(server);
@@ -135,10 +134,10 @@ find_session(struct session_server *server,
 {
     struct served_session *served;
 
-    TAILQ_FOREACH(served, &server->sessions, entry)
-    if (server_session_is(served->session, greeting->session) &&
-        server_session_named(served->session, greeting->name))
-        return served->session;
+    TAILQ_FOREACH (served, &server->sessions, entry)
+        if (server_session_is(served->session, greeting->session) &&
+            server_session_named(served->session, greeting->name))
+            return served->session;
     return NULL;
 }
 
@@ -173,10 +172,14 @@ may_begin(struct session_server *server, const struct client_greeting *greeting)
         return REASON_STOPPED;
     if (server->session_count >= SESSIONS_MAX)
         return REASON_LIMIT;
-    TAILQ_FOREACH(served, &server->sessions, entry)
-    if (server_session_live(served->session) &&
-        (!by_name || server_session_named(served->session, greeting->name)))
-        return REASON_BUSY;
+    TAILQ_FOREACH (served, &server->sessions, entry) {
+        if (!server_session_live(served->session) ||
+            (by_name && !server_session_named(served->session, greeting->name)))
+            continue;
+        if (!server_session_abandoned(served->session))
+            return REASON_BUSY;
+        server_session_end(served->session, REASON_CANCELLED);
+    }
     return REASON_NONE;
 }
 
@@ -224,6 +227,8 @@ route(struct session_server *server, const struct client_greeting *greeting,
     if (greeting->resume || greeting->channel != 0)
         return REASON_UNKNOWN;
     reason = may_begin(server, greeting);
+    if (reason == REASON_NONE && greeting_claims(greeting))
+        reason = REASON_BAD_RESUME;
     if (reason != REASON_NONE)
         return reason;
     *session = begin(server, greeting);
@@ -243,9 +248,9 @@ on_greeted(void *arg, struct greeter *greeter, const char *trouble)
         return;
     }
     reason = route(server, &greeter->greeting, &session);
-    if (reason == REASON_NONE) {
-        server_session_admit(session, greeter);
-    } else {
+    if (reason == REASON_NONE)
+        reason = server_session_admit(session, greeter);
+    if (reason != REASON_NONE) {
         say_dropped(server, greeter, reason_text(reason));
         greeter_refuse(greeter, reason);
     }
@@ -290,10 +295,8 @@ stop_now(struct session_server *server)
     if (server->flushing)
         return;
     server->flushing = true;
-    if (!server->ended_one)
-        server->status = STATUS_CANCELLED;
-    TAILQ_FOREACH(served, &server->sessions, entry)
-    server_session_end(served->session, REASON_STOPPED);
+    TAILQ_FOREACH (served, &server->sessions, entry)
+        server_session_end(served->session, REASON_STOPPED);
     timer_start(server->stop_timer, FLUSH_MS);
 }
 
@@ -348,15 +351,20 @@ session_server_free(struct session_server *server)
     free(server);
 }
 
-/* Sessions in which no VM is on its way need no time. */
-static void
+/* Sessions in which no VM is on its way need no time.  Return whether there are
+ * others. */
+static bool
 end_idle_sessions(struct session_server *server)
 {
     struct served_session *served;
+    bool others = false;
 
-    TAILQ_FOREACH(served, &server->sessions, entry)
-    if (!server_session_used(served->session))
-        server_session_end(served->session, REASON_STOPPED);
+    TAILQ_FOREACH (served, &server->sessions, entry)
+        if (!server_session_used(served->session))
+            server_session_end(served->session, REASON_STOPPED);
+        else
+            others |= server_session_live(served->session);
+    return others;
 }
 
 void
@@ -373,7 +381,8 @@ session_server_stop(struct session_server *server)
         check_done(server);
         return;
     }
-    log_info("stopping: migrations under way have %d s to end", STOP_MS / 1000);
     timer_start(server->stop_timer, STOP_MS);
-    end_idle_sessions(server);
+    if (end_idle_sessions(server))
+        log_info("stopping: migrations under way have %d s to end",
+                 STOP_MS / 1000);
 }

@@ -199,3 +199,9 @@ greeting_version(const struct client_greeting *greeting)
         return 0;
     return highest;
 }
+
+bool
+greeting_claims(const struct client_greeting *greeting)
+{
+    return greeting->position.delivered > 0 || greeting->position.fin_delivered;
+}

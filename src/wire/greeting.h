@@ -93,4 +93,11 @@ enum greeting_progress server_greeting_parse(struct server_greeting *greeting,
  */
 uint8_t greeting_version(const struct client_greeting *greeting);
 
+/**
+ * greeting_claims(greeting):
+ * Return whether the client says that it has had something of the server's
+ * stream, which can't be when it greets for the first time.
+ */
+bool greeting_claims(const struct client_greeting *greeting);
+
 #endif

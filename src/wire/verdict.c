@@ -21,3 +21,11 @@ verdict_of(const struct verdict_stream *there,
         return REASON_CANCELLED;
     return last == '}' || last == 0 ? REASON_NONE : REASON_CANCELLED;
 }
+
+bool
+verdict_is_return_path(const unsigned char head[VERDICT_HEAD_BYTES])
+{
+    enum { TYPES_MAX = 16 }; /* 7 of them in 7.2, 9 in 10.0 */
+
+    return head[0] == 0 && head[1] > 0 && head[1] <= TYPES_MAX && head[2] == 0;
+}

@@ -2,11 +2,12 @@
 #ifndef WIRE_VERDICT_H
 #define WIRE_VERDICT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "wire/reason.h"
 
-enum { VERDICT_TAIL_BYTES = 8 };
+enum { VERDICT_HEAD_BYTES = 4, VERDICT_TAIL_BYTES = 8 };
 
 /* One direction of a main channel whose end is proved. */
 struct verdict_stream {
@@ -27,5 +28,13 @@ struct verdict_stream {
  */
 enum reason verdict_of(const struct verdict_stream *there,
                        const struct verdict_stream *back);
+
+/**
+ * verdict_is_return_path(head):
+ * Return whether a stream from the destination that begins with ${head} is a
+ * return path: a message type (enum mig_rp_message_type in QEMU's
+ * migration/migration.h) and its length.
+ */
+bool verdict_is_return_path(const unsigned char head[VERDICT_HEAD_BYTES]);
 
 #endif
