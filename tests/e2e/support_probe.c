@@ -47,6 +47,7 @@ probe_port(unsigned port, enum probe kind)
 {
     static const char http[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
     static const char garbage[] = "\x80\x00\xff\x03 and so on \x00\x01\x02";
+    static const char qemu[] = "QEVM\0\0\0\x03\x07\0\0\0\x0epc-i440fx-7.2";
     const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
     int fd = probe_connect(port);
 
@@ -63,6 +64,10 @@ probe_port(unsigned port, enum probe kind)
         expect_drop(fd);
         break;
     case PROBE_PART: say(fd, "QEV", 3); break;
+    case PROBE_QEMU:
+        say(fd, qemu, sizeof(qemu) - 1);
+        expect_drop(fd);
+        break;
     case PROBE_CLOSE:
     case PROBE_KINDS: break;
     }

@@ -8,7 +8,8 @@ enum probe {
     PROBE_GARBAGE, /* sends bytes that mean nothing, waits to be dropped */
     PROBE_HTTP,    /* asks for a page, waits to be dropped */
     PROBE_PART,    /* sends the first bytes of a QEMU stream and closes */
-    PROBE_KINDS
+    PROBE_KINDS,
+    PROBE_QEMU /* sends a QEMU stream, where that is no migration */
 };
 
 /**

@@ -121,8 +121,11 @@ proc_unix_listening(const char *path)
     char line[512], is[256];
     unsigned flags;
     bool found = false;
-    FILE *file = fopen("/proc/net/unix", "r");
+    FILE *file;
 
+    if (access(path, F_OK) < 0)
+        return false; /* it may be listed, but nobody can reach it */
+    file = fopen("/proc/net/unix", "r");
     assert_non_null(file);
     while (!found && fgets(line, sizeof(line), file) != NULL)
         found = sscanf(line, "%*[^:]: %*x %*x %x %*x %*x %*u %255s", &flags,
