@@ -34,6 +34,7 @@ enum {
     GREETING_MS = 5000,
     REFUSED_MS = 3000,
     PAUSE_FIRST_MS = 100,
+    DAYS_MS = 2 * 24 * 3600 * 1000, /* more than anybody can ask for */
     PAUSE_LAST_MS = 2000,
     WHY_MAX = 256,
 };
@@ -86,9 +87,12 @@ complain(struct client_line *line, const char *why)
     uint64_t now = loop_now_ms(line->options.loop);
 
     if (!line->accepted && !line->complained && line->deadline_ms > now)
-        log_warnx("cannot connect to mig-server at %s: %s; trying for %s",
+        log_warnx("cannot connect to mig-server at %s: %s; trying%s%s",
                   address_text(dest, &line->options.dest), why,
-                  text_duration(left, line->deadline_ms - now));
+                  line->options.wait_ms < DAYS_MS ? " for " : " on",
+                  line->options.wait_ms < DAYS_MS
+                      ? text_duration(left, line->deadline_ms - now)
+                      : "");
     line->complained = true;
 }
 

@@ -17,6 +17,7 @@
 #include "tunnel/qemu_gate.h"
 #include "tunnel/session_channel.h"
 #include "tunnel/session_label.h"
+#include "tunnel/spent_sockets.h"
 
 /*
  * Theory of operation.  Channel 0 comes first and makes the session.  While
@@ -32,7 +33,7 @@
  * to hear of it, with channel 0, for linger_ms.
  */
 enum {
-    LOOK_MS = 100,        /* while QEMU does not listen */
+    LOOK_MS = 250,        /* while QEMU does not listen */
     LOOK_AGAIN_MS = 1000, /* while it does, and nobody has connected */
     FLUSH_STEP_MS = 10,
     FLUSH_MS = 1000,
@@ -162,7 +163,9 @@ server_session_end(struct server_session *session, enum reason reason)
         log_info("%s: %s", session->label, reason_text(reason));
     timer_stop(session->look);
     let_qemu_go(session);
-    if (reason != REASON_NONE) {
+    if (reason == REASON_NONE) {
+        spent_sockets_add(session->options.spent, session->unix_path);
+    } else {
         session->flush_until_ms = loop_now_ms(session->options.loop) + FLUSH_MS;
         flush(session);
     }
@@ -321,7 +324,8 @@ on_look(void *arg)
     }
     if (session->next > 1)
         return; /* the source has connected: the gate looks now */
-    ready = unix_listening(session->unix_path) == 1;
+    ready = unix_listening(session->unix_path) == 1 &&
+            !spent_sockets_has(session->options.spent, session->unix_path);
     if (ready && !socket_file_trusted(session->unix_path, why)) {
         if (!session->warned)
             log_warnx("%s: %s", session->label, why);
@@ -426,17 +430,15 @@ select_channel(struct server_session *session,
 }
 
 static void
-say_resumed(struct served *served, bool resume, uint64_t replay)
+say_resumed(struct served *served, uint64_t replay)
 {
     struct server_session *session = served->session;
     uint64_t now = loop_now_ms(session->options.loop);
     char took[TEXT_MAX], bytes[TEXT_MAX];
 
     timer_stop(served->lost);
-    if (session->ended || served->finished || !resume)
-        return;
-    if (served->lost_ms == 0)
-        served->lost_ms = now; /* the client has seen it before us */
+    if (session->ended || served->finished || served->lost_ms == 0)
+        return; /* nobody here has missed it */
     log_info("%s channel %u: resumed after %s, %s sent again", session->label,
              (unsigned)served->number,
              text_duration(took, now - served->lost_ms),
@@ -466,7 +468,7 @@ server_session_admit(struct server_session *session, struct greeter *greeter)
         return refusal;
     (void)greeter_answer(greeter, &answer); /* if it is gone, that will show */
     sockopt_tcp_bulk(transport_fd(greeter_take(greeter)));
-    say_resumed(served, greeting->resume, replay);
+    say_resumed(served, replay);
     if (served->number != 0) {
         connect_next(session);
     } else if (!session->ended) {

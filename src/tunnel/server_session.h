@@ -12,16 +12,18 @@
 struct greeter;
 struct loop;
 struct server_session;
+struct spent_sockets;
 
 struct server_session_options {
     struct loop *loop;
     const char *unix_path; /* the destination QEMU's socket; copied */
     unsigned char id[SESSION_ID_BYTES];
     char name[VM_NAME_MAX + 1];
-    uint64_t wait_ms;           /* for QEMU, once the source has connected */
-    uint64_t resume_timeout_ms; /* for a lost transport */
-    uint64_t linger_ms;         /* for a client to hear of the end */
-    uint32_t window;            /* bytes */
+    uint64_t wait_ms;            /* for QEMU, once the source has connected */
+    uint64_t resume_timeout_ms;  /* for a lost transport */
+    uint64_t linger_ms;          /* for a client to hear of the end */
+    uint32_t window;             /* bytes */
+    struct spent_sockets *spent; /* shared with the owner's other sessions */
 
     /**
      * on_ended(arg, session, reason):

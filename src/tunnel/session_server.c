@@ -12,6 +12,7 @@
 #include "io/timer.h"
 #include "tunnel/greeter.h"
 #include "tunnel/server_session.h"
+#include "tunnel/spent_sockets.h"
 
 /*
  * Theory of operation.  A connection is a greeter until its greeting is there:
@@ -43,6 +44,7 @@ struct session_server {
     struct served_session_list sessions;
     unsigned session_count;
     struct timer *stop_timer;
+    struct spent_sockets spent;
     struct log_limit drops;
     bool stopping;
     bool flushing; /* all is over but for telling the clients */
@@ -195,6 +197,7 @@ begin(struct session_server *server, const struct client_greeting *greeting)
         .linger_ms = server->options.once ? ONCE_LINGER_MS
                                           : server->options.resume_timeout_ms,
         .window = server->options.window,
+        .spent = &server->spent,
         .on_ended = on_ended,
         .on_gone = on_gone,
         .arg = server,

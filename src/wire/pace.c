@@ -5,7 +5,8 @@
 /*
  * Theory of operation.  window = rate * (round trip + slack).  When the path is
  * full, what is too much waits on the way for no longer than the slack; on a
- * slow path, than PACE_MIN_BYTES take and the slack.
+ * slow path, than PACE_MIN_BYTES take and the slack.  The slack is 20 ms, but
+ * no more than a round trip or what PACE_NEAR_BYTES take, whichever is longer.
  *
  * A byte that waits has a longer round trip.  If that were taken for the path's
  * own, the window would grow by the slack, and by it again, for as long as the
@@ -90,10 +91,22 @@ highest_rate(const struct pace *pace)
     return highest;
 }
 
+static uint64_t
+slack_us(const struct pace *pace)
+{
+    uint64_t rate = highest_rate(pace), us = PACE_SLACK_US;
+
+    if (rate > 0)
+        us = (uint64_t)PACE_NEAR_BYTES * SECOND_US / rate;
+    if (us < least_round_trip(pace))
+        us = least_round_trip(pace);
+    return us < PACE_SLACK_US ? us : PACE_SLACK_US;
+}
+
 static void
 resize(struct pace *pace)
 {
-    uint64_t us = least_round_trip(pace) + PACE_SLACK_US;
+    uint64_t us = least_round_trip(pace) + slack_us(pace);
     uint64_t window = highest_rate(pace) * us / SECOND_US;
 
     pace->window = clamp(pace, window > pace->grown ? window : pace->grown);
@@ -137,7 +150,7 @@ take_round_trip(struct pace *pace, uint64_t now_us)
         pace->rtt_us = took;
     waited_us = took - least_round_trip(pace);
     pace->grown = 0;
-    if (waited_us < PACE_SLACK_US / 2 &&
+    if (waited_us < slack_us(pace) / 2 &&
         pace->probe_flight >= pace->window / 4 * 3) {
         pace->grown = pace->window / 2 * 3;
         resize(pace);
