@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # globals are those of scripts/bench
+# Two hosts on this machine, and a slow link between them: two network
+# namespaces, joined by a veth pair whose ends are shaped by tbf.  Its queue is
+# that of a switch or a router: what is too fast waits for up to
+# link_queue, then it is dropped.  What runs on a host has to be started behind
+# ${link_near[@]} or ${link_far[@]}; paths, Unix sockets among them, are shared.
+
+link_rate=100mbit
+link_burst=64kb
+link_queue=50ms
+link_interface=eth0
+# For documentation (RFC 5737), and known to nobody outside of the namespaces.
+link_near_address=192.0.2.1
+link_far_address=192.0.2.2
+link_hosts=()
+link_near=()
+link_far=()
+
+# link_shape HOST ADDRESS: what one end needs.
+link_shape() {
+    ip -n "$1" link set lo up
+    ip -n "$1" address add "$2/24" dev "$link_interface"
+    ip -n "$1" link set "$link_interface" up
+    tc -n "$1" qdisc add dev "$link_interface" root \
+        tbf rate "$link_rate" burst "$link_burst" latency "$link_queue"
+    if [[ -n $congestion ]]; then
+        ip netns exec "$1" sysctl -q -w \
+            "net.ipv4.tcp_congestion_control=$congestion"
+    fi
+}
+
+# link_up: make both hosts, unless they are there.
+link_up() {
+    local host near=mig-bench-$$-near far=mig-bench-$$-far
+    if ((${#link_hosts[@]} > 0)); then
+        return
+    fi
+    for host in "$near" "$far"; do
+        link_hosts+=("$host") # first, so that nothing is left if we end here
+        ip netns add "$host"
+    done
+    ip link add "$link_interface" netns "$near" type veth \
+        peer name "$link_interface" netns "$far"
+    link_shape "$near" "$link_near_address"
+    link_shape "$far" "$link_far_address"
+    link_near=(ip netns exec "$near")
+    link_far=(ip netns exec "$far")
+}
+
+# link_down: remove them, when nothing of ours runs there any more.
+link_down() {
+    local host
+    for host in "${link_hosts[@]}"; do
+        ip netns delete "$host" || note "can't remove the namespace $host"
+    done
+    link_hosts=()
+}
+
+# link_missing: print why there can't be a link, or nothing.
+link_missing() {
+    local program
+    for program in ip tc; do
+        if ! command -v "$program" >/dev/null; then
+            printf '%s is not installed' "$program"
+            return
+        fi
+    done
+    # A try in a process of its own leaves nothing behind.  It has to be one that
+    # "||" doesn't wait for, or its first error would not be its end.
+    (
+        set -e
+        trap link_down EXIT
+        link_up
+    ) >"$work/link.log" 2>&1 &
+    wait $! ||
+        printf 'no network namespaces, veth and tbf as wanted: %s' \
+            "$(head -n 1 "$work/link.log")"
+}
