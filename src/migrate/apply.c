@@ -1,7 +1,9 @@
 #include "migrate/apply.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "migrate/qmp.h"
 
@@ -15,7 +17,8 @@ enum { REPLY_MS = 10000, WHY_MAX = 512 };
  *   query-migrate-parameters   -> migrate-set-parameters   ->
  *   query-migrate-capabilities -> query-migrate-parameters -> done
  *
- * A QEMU too old for a query just is not asked: setting then tells.
+ * A QEMU too old for a query just is not asked: setting then tells.  With
+ * check_only the two that set are left out.
  */
 struct apply {
     struct apply_options options;
@@ -49,7 +52,19 @@ next(struct apply *apply, const char *name, const json_t *arguments,
      void (*on_reply)(void *arg, const struct qmp_reply *reply))
 {
     if (ask(apply, name, arguments, on_reply) != 0)
-        finish(apply, "out of memory");
+        finish(apply, strerror(errno));
+}
+
+static void
+finish_unlike(struct apply *apply, const char *what)
+{
+    char why[WHY_MAX];
+
+    snprintf(why, sizeof why, "%s%s",
+             apply->options.check_only ? "QEMU waits for a VM already, and its "
+                                       : "QEMU took the settings, but its ",
+             what);
+    finish(apply, why);
 }
 
 static void
@@ -60,7 +75,7 @@ on_parameters_again(void *arg, const struct qmp_reply *reply)
 
     if (reply->error == NULL &&
         !settings_confirm_parameters(apply->parameters, reply->value, why))
-        finish(apply, why);
+        finish_unlike(apply, why);
     else
         finish(apply, NULL);
 }
@@ -73,7 +88,7 @@ on_capabilities_again(void *arg, const struct qmp_reply *reply)
 
     if (reply->error == NULL &&
         !settings_confirm_capabilities(apply->capabilities, reply->value, why))
-        finish(apply, why);
+        finish_unlike(apply, why);
     else
         next(apply, "query-migrate-parameters", NULL, on_parameters_again);
 }
@@ -103,6 +118,8 @@ on_parameters(void *arg, const struct qmp_reply *reply)
         settings_parameters(apply->options.settings, reply->value, why);
     if (apply->parameters == NULL)
         finish(apply, why);
+    else if (apply->options.check_only)
+        next(apply, "query-migrate-capabilities", NULL, on_capabilities_again);
     else
         next(apply, "migrate-set-parameters", apply->parameters,
              on_parameters_set);
@@ -133,6 +150,8 @@ on_capabilities(void *arg, const struct qmp_reply *reply)
         settings_capabilities(apply->options.settings, reply->value, why);
     if (apply->capabilities == NULL)
         finish(apply, why);
+    else if (apply->options.check_only)
+        next(apply, "query-migrate-parameters", NULL, on_parameters);
     else
         next(apply, "migrate-set-capabilities", apply->capabilities,
              on_capabilities_set);

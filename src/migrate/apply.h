@@ -1,9 +1,12 @@
 /*
  * Gives a QEMU its migration settings: asks what it knows, sets capabilities
- * and parameters, and asks again whether they are as they were set.
+ * and parameters, and asks again whether they are as they were set.  Or, where
+ * it is too late to set any, only asks whether they are as they should be.
  */
 #ifndef MIGRATE_APPLY_H
 #define MIGRATE_APPLY_H
+
+#include <stdbool.h>
 
 #include "wire/settings.h"
 
@@ -13,6 +16,7 @@ struct apply;
 struct apply_options {
     struct qmp *qmp;
     const struct settings *settings; /* must outlive the apply */
+    bool check_only;                 /* set nothing */
 
     /**
      * on_done(arg, why):
@@ -26,9 +30,8 @@ struct apply_options {
 
 /**
  * apply_new(options):
- * Start.  Return NULL if there is no memory or the connection does not take
- * commands.  The caller frees it with apply_free, after ${options}->qmp or when
- * it is done.
+ * Start.  Return NULL with errno set as by qmp_execute, or ENOMEM.  The caller
+ * frees it with apply_free, after ${options}->qmp or when it is done.
  */
 struct apply *apply_new(const struct apply_options *options);
 void apply_free(struct apply *apply);

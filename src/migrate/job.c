@@ -1,5 +1,6 @@
 #include "migrate/job.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -21,6 +22,25 @@ enum {
 /* QEMU's own default; see qapi/migration.json. */
 enum { DOWNTIME_LIMIT_DEFAULT_MS = 300 };
 
+/* A path from the command line of a process in another mount namespace may be
+ * that of another VM's monitor here. */
+static bool
+is_wanted_qemu(struct job *job)
+{
+    const struct job_config *config = job->options.config;
+    pid_t peer = qmp_peer(job->qmp);
+
+    if (config->pid == 0 || config->target.path[0] == '\0' ||
+        config->pid == peer)
+        return true;
+    job_done(job, STATUS_FAILED,
+             "--pid %d: %s, the QMP socket on its command line, is not this "
+             "process's but that of process %d here; give its QMP socket as "
+             "this host sees it with --qmp. Nothing was started",
+             (int)config->pid, config->target.path, (int)peer);
+    return false;
+}
+
 static void
 on_ready(void *arg, const struct qmp_version *version)
 {
@@ -28,7 +48,9 @@ on_ready(void *arg, const struct qmp_version *version)
 
     log_debug("QEMU: version %d.%d.%d", version->major, version->minor,
               version->micro);
-    job->hooks.on_ready(job->hooks.owner);
+    job->version = *version;
+    if (is_wanted_qemu(job))
+        job->hooks.on_ready(job->hooks.owner);
 }
 
 static void
@@ -129,14 +151,15 @@ job_fini(struct job *job)
     job->output = NULL;
 }
 
+/* For the reason that is in errno. */
 static void
-out_of_memory(struct job *job)
+give_up(struct job *job)
 {
     job_done(job, job->begun ? STATUS_UNKNOWN : STATUS_FAILED,
-             "migration: out of memory%s",
+             "migration: can't go on: %s%s", strerror(errno),
              job->begun ? "; it goes on without this program: ask QEMU with "
                           "query-migrate"
-                        : "");
+                        : "; nothing was started");
 }
 
 void
@@ -151,10 +174,13 @@ job_ask(struct job *job, const char *name, json_t *arguments,
         .arg = job->hooks.owner,
     };
     int sent = job->over ? 0 : qmp_execute(job->qmp, &command);
+    int error = errno;
 
     json_decref(arguments);
-    if (sent != 0)
-        out_of_memory(job);
+    if (sent != 0) {
+        errno = error;
+        give_up(job);
+    }
 }
 
 static void
@@ -170,19 +196,32 @@ on_applied(void *arg, const char *why)
         job->hooks.on_applied(job->hooks.owner);
 }
 
-void
-job_apply(struct job *job)
+static void
+start_apply(struct job *job, bool check_only)
 {
     const struct apply_options options = {
         .qmp = job->qmp,
         .settings = &job->options.config->settings,
+        .check_only = check_only,
         .on_done = on_applied,
         .arg = job,
     };
 
     job->apply = apply_new(&options);
     if (job->apply == NULL)
-        out_of_memory(job);
+        give_up(job);
+}
+
+void
+job_apply(struct job *job)
+{
+    start_apply(job, false);
+}
+
+void
+job_check_settings(struct job *job)
+{
+    start_apply(job, true);
 }
 
 void
@@ -218,6 +257,7 @@ on_update(void *arg, const struct migration *migration, bool whole)
                          migration->status_name) != 0;
 
     progress_take(&job->progress, migration, loop_now_ms(job->loop));
+    output_flush(job->output);
     if (is_new) {
         log_debug("migration: status %s", migration->status_name);
         if (migration->status == MIGRATION_UNKNOWN)
@@ -247,7 +287,7 @@ job_follow(struct job *job, uint64_t interval_ms)
 
     job->follow = follow_new(job->loop, &options);
     if (job->follow == NULL)
-        out_of_memory(job);
+        give_up(job);
 }
 
 void

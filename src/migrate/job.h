@@ -56,6 +56,7 @@ struct job {
     bool begun;        /* QEMU was told to migrate */
     bool over;         /* on_done was called */
     char runstate[32]; /* as it was last seen; "" if it was not */
+    struct qmp_version version;
     uint64_t stuck_said_ms;
 };
 
@@ -71,17 +72,20 @@ void job_fini(struct job *job);
 /**
  * job_ask(job, name, arguments, on_reply):
  * Send the command ${name} with ${arguments} (owned by the job from now on, or
- * NULL), and call ${on_reply} with the hooks' owner.  If there is no memory,
- * the job ends; when it has, nothing is sent.
+ * NULL), and call ${on_reply} with the hooks' owner.  If it can't be sent, the
+ * job ends and a line says why; when it has ended, nothing is sent.
  */
 void job_ask(struct job *job, const char *name, json_t *arguments,
              void (*on_reply)(void *owner, const struct qmp_reply *reply));
 
 /**
  * job_apply(job):
- * Give QEMU the settings, and call on_applied; if that fails, the job ends.
+ * job_check_settings(job):
+ * Give QEMU the settings, or see whether it has them, and call on_applied; if
+ * that fails, the job ends.
  */
 void job_apply(struct job *job);
+void job_check_settings(struct job *job);
 
 /**
  * job_begin(job):

@@ -7,13 +7,14 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "migrate/output_stream.h"
 #include "wire/progress_text.h"
 
-enum { PLAIN_INTERVAL_MS = 5000, WIDTH_DEFAULT = 80 };
+enum { PLAIN_INTERVAL_MS = 5000, WIDTH_DEFAULT = 80, DRAIN_MS = 2000 };
 
 struct output {
-    FILE *json;
-    FILE *terminal;
+    struct output_stream json;
+    struct output_stream terminal;
     bool drawn;        /* the cursor stands behind a live line */
     uint64_t plain_ms; /* when the last log line was due */
 };
@@ -21,14 +22,13 @@ struct output {
 static void
 clear(void *arg)
 {
+    /* Back to the first column, and erase to the end (ECMA-48, EL). */
+    static const char erase[] = "\r\033[K";
     struct output *output = arg;
 
-    if (!output->drawn)
-        return;
-    /* Back to the first column, and erase to the end (ECMA-48, EL). */
-    fputs("\r\033[K", output->terminal);
-    fflush(output->terminal);
-    output->drawn = false;
+    if (output->drawn &&
+        output_stream_offer(&output->terminal, erase, strlen(erase)))
+        output->drawn = false;
 }
 
 struct output *
@@ -38,8 +38,8 @@ output_new(FILE *json, FILE *terminal)
 
     if (output == NULL)
         return NULL;
-    output->json = json;
-    output->terminal = terminal;
+    output_stream_init(&output->json, json);
+    output_stream_init(&output->terminal, terminal);
     log_set_hook(clear, output);
     return output;
 }
@@ -54,18 +54,22 @@ output_free(struct output *output)
     free(output);
 }
 
-/* A reader that has gone away must not stop a migration, so no error is looked
- * for. */
+/* Takes over the object. */
 static void
-write_json(struct output *output, json_t *object)
+write_json(struct output *output, json_t *object, bool droppable)
 {
-    if (output->json != NULL && object != NULL) {
-        json_dumpf(object, output->json,
-                   JSON_COMPACT | JSON_REAL_PRECISION(15));
-        fputc('\n', output->json);
-        fflush(output->json);
-    }
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    size_t len = text != NULL ? strlen(text) : 0;
+
     json_decref(object);
+    if (text == NULL)
+        return;
+    text[len++] = '\n'; /* in place of the NUL */
+    if (droppable)
+        output_stream_offer(&output->json, text, len);
+    else
+        output_stream_put(&output->json, text, len);
+    free(text);
 }
 
 static unsigned
@@ -73,7 +77,7 @@ width(const struct output *output)
 {
     struct winsize size;
 
-    if (ioctl(fileno(output->terminal), TIOCGWINSZ, &size) != 0 ||
+    if (ioctl(fileno(output->terminal.file), TIOCGWINSZ, &size) != 0 ||
         size.ws_col == 0)
         return WIDTH_DEFAULT;
     return size.ws_col;
@@ -82,12 +86,13 @@ width(const struct output *output)
 static void
 draw(struct output *output, const struct progress *progress)
 {
-    char text[PROGRESS_TEXT_MAX];
+    char text[PROGRESS_TEXT_MAX], line[PROGRESS_TEXT_MAX + 8];
+    int len;
 
     progress_live_text(text, progress, width(output));
-    fprintf(output->terminal, "\r%s\033[K", text);
-    fflush(output->terminal);
-    output->drawn = true;
+    len = snprintf(line, sizeof line, "\r%s\033[K", text);
+    if (output_stream_offer(&output->terminal, line, (size_t)len))
+        output->drawn = true;
 }
 
 void
@@ -96,9 +101,9 @@ output_progress(struct output *output, const struct progress *progress)
     char text[PROGRESS_TEXT_MAX];
     uint64_t elapsed_ms = progress->now_ms - progress->begun_ms;
 
-    if (output->json != NULL)
-        write_json(output, progress_json(progress));
-    if (output->terminal != NULL) {
+    if (output->json.file != NULL)
+        write_json(output, progress_json(progress), true);
+    if (output->terminal.file != NULL) {
         draw(output, progress);
     } else if (elapsed_ms >= output->plain_ms + PLAIN_INTERVAL_MS) {
         output->plain_ms = elapsed_ms;
@@ -110,14 +115,23 @@ output_progress(struct output *output, const struct progress *progress)
 void
 output_status(struct output *output, const struct progress *progress)
 {
-    if (output->json != NULL)
-        write_json(output, progress_status_json(progress));
+    if (output->json.file != NULL)
+        write_json(output, progress_status_json(progress), false);
+}
+
+void
+output_flush(struct output *output)
+{
+    output_stream_flush(&output->json);
+    output_stream_flush(&output->terminal);
 }
 
 void
 output_result(struct output *output, const struct progress_result *result)
 {
     clear(output);
-    if (output->json != NULL)
-        write_json(output, progress_result_json(result));
+    if (output->json.file == NULL)
+        return;
+    write_json(output, progress_result_json(result), false);
+    output_stream_drain(&output->json, DRAIN_MS);
 }

@@ -1,6 +1,10 @@
 /*
  * Where progress goes: one live line at a terminal, or else a log line every
  * few seconds; and JSON, for programs.
+ *
+ * Nothing here waits for a reader.  For one that does not read, the live line
+ * stays as it is and objects of type "progress" are dropped; "status" and
+ * "result" are kept until it reads again, and the end waits for it a little.
  */
 #ifndef MIGRATE_OUTPUT_H
 #define MIGRATE_OUTPUT_H
@@ -35,8 +39,15 @@ void output_progress(struct output *output, const struct progress *progress);
 void output_status(struct output *output, const struct progress *progress);
 
 /**
+ * output_flush(output):
+ * Write what was kept, if it can be written now.
+ */
+void output_flush(struct output *output);
+
+/**
  * output_result(output, result):
- * That was all.
+ * That was all.  Waits for a reader that does not read for up to 2 s, or until
+ * a signal comes.
  */
 void output_result(struct output *output, const struct progress_result *result);
 

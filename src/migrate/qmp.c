@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "io/loop.h"
 #include "io/timer.h"
@@ -45,6 +46,8 @@ struct qmp {
     struct transport *transport;
     struct timer *timer;
     uint64_t deadline_ms; /* of the greeting */
+    uint64_t heard_ms;    /* when something came last */
+    pid_t peer;
     struct qmp_version version;
     struct splitter input;
     char *output;
@@ -177,6 +180,7 @@ send_command(struct qmp *qmp, const struct qmp_command *command)
 
     if (request == NULL)
         return -1;
+    errno = EILSEQ;
     text = qmp_command_text(command->name, command->arguments, request->id);
     if (text != NULL)
         result = append_output(qmp, text, strlen(text));
@@ -193,7 +197,22 @@ send_command(struct qmp *qmp, const struct qmp_command *command)
 int
 qmp_execute(struct qmp *qmp, const struct qmp_command *command)
 {
-    return qmp->state == READY ? send_command(qmp, command) : -1;
+    if (qmp->state == READY)
+        return send_command(qmp, command);
+    errno = ENOTCONN;
+    return -1;
+}
+
+pid_t
+qmp_peer(const struct qmp *qmp)
+{
+    return qmp->peer;
+}
+
+uint64_t
+qmp_silent_ms(const struct qmp *qmp)
+{
+    return loop_now_ms(qmp->loop) - qmp->heard_ms;
 }
 
 static void
@@ -289,6 +308,7 @@ read_input(struct qmp *qmp)
             end(qmp, QMP_BROKEN, "%s", strerror(errno));
         return;
     }
+    qmp->heard_ms = loop_now_ms(qmp->loop);
     splitter_add(&qmp->input, (size_t)got);
     while ((result = splitter_next(&qmp->input, &text, &len)) ==
            SPLITTER_TEXT) {
@@ -335,11 +355,25 @@ on_transport(void *arg, bool readable, bool writable)
         rearm(qmp);
 }
 
+static pid_t
+peer_of(int fd)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+
+    /* For TCP it succeeds, but has no process. */
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+        return 0;
+    return peer.pid;
+}
+
 static void
 greet(struct qmp *qmp, int fd)
 {
     qmp->state = GREETING;
-    qmp->deadline_ms = loop_now_ms(qmp->loop) + qmp->options.greet_ms;
+    qmp->heard_ms = loop_now_ms(qmp->loop);
+    qmp->deadline_ms = qmp->heard_ms + qmp->options.greet_ms;
+    qmp->peer = peer_of(fd);
     qmp->transport = transport_new(qmp->loop, fd);
     if (qmp->transport == NULL) {
         end(qmp, QMP_BROKEN, "out of memory");

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "wire/qmp_message.h"
 #include "wire/qmp_target.h"
@@ -17,7 +18,7 @@ struct qmp;
 
 enum qmp_end {
     QMP_UNREACHABLE, /* it never got as far as being ready */
-    QMP_CLOSED,      /* QEMU has closed it: most likely, QEMU has exited */
+    QMP_CLOSED,      /* closed at the other end: QEMU may have exited */
     QMP_BROKEN,      /* an error, or no QMP: QEMU may live */
 };
 
@@ -84,9 +85,25 @@ void qmp_free(struct qmp *qmp);
 
 /**
  * qmp_execute(qmp, command):
- * Send ${command}.  Return 0; or -1 if there is no memory, the connection is
- * not ready or it has ended, and then there will be no reply.
+ * Send ${command}.  Return 0; or -1 with errno set, and then there will be no
+ * reply: ENOTCONN if the connection is not ready or has ended, EILSEQ if a text
+ * in ${command} is no UTF-8, or ENOMEM.
  */
 int qmp_execute(struct qmp *qmp, const struct qmp_command *command);
+
+/**
+ * qmp_peer(qmp):
+ * Return the process id of who began to listen on the Unix socket, as it was
+ * when we connected (SO_PEERCRED, unix(7)): the QEMU itself, as a rule, or a
+ * program between us and it.  0 if that can't be told, as over TCP.  Known from
+ * on_ready on, also when the connection has ended.
+ */
+pid_t qmp_peer(const struct qmp *qmp);
+
+/**
+ * qmp_silent_ms(qmp):
+ * Return for how long nothing has come from QEMU.
+ */
+uint64_t qmp_silent_ms(const struct qmp *qmp);
 
 #endif

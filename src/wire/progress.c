@@ -17,6 +17,7 @@
 enum {
     RATE_WINDOW_MS = 3000, /* steady enough to read, short enough to follow */
     SAMPLE_SPACING_MS = 200,
+    STALLED_MS = RATE_WINDOW_MS, /* when the rate has come down to 0 */
     STUCK_ITERATIONS = 3,
     STUCK_MS = 10000,
     FIRST_DIRTY_ITERATION = 2 /* the first sends everything */
@@ -58,6 +59,7 @@ progress_init(struct progress *progress, const struct progress_options *options,
     progress->options = *options;
     progress->begun_ms = now_ms;
     progress->now_ms = now_ms;
+    progress->moved_ms = now_ms;
     migration_parse(&progress->migration, NULL);
     add_sample(progress, &(struct progress_sample){ .at_ms = now_ms });
 }
@@ -87,9 +89,10 @@ wire_rate(const struct progress *progress)
 {
     int64_t rate = rate_of(progress, PROGRESS_SENT);
 
-    /* 125,000 bytes are a megabit; a QEMU that counts past INT64_MAX / 125000
-     * tells nonsense. */
-    if (rate <= 0 && progress->migration.mbits_per_s > 0 &&
+    /* QEMU's own rate is that of its latest iteration, and stays when nothing
+     * moves any more.  125,000 bytes are a megabit; a QEMU that counts past
+     * INT64_MAX / 125000 tells nonsense. */
+    if (rate == PROGRESS_ABSENT && progress->migration.mbits_per_s > 0 &&
         progress->migration.mbits_per_s < INT64_MAX / 125000)
         rate = progress->migration.mbits_per_s * 125000;
     return rate;
@@ -150,6 +153,9 @@ progress_take(struct progress *progress, const struct migration *migration,
         &progress->samples[progress->sample_count - 1];
 
     progress->now_ms = now_ms;
+    if (migration->transferred_bytes != MIGRATION_ABSENT &&
+        migration->transferred_bytes != progress->migration.transferred_bytes)
+        progress->moved_ms = now_ms;
     migration_merge(&progress->migration, migration);
     if (migration->transferred_bytes == MIGRATION_ABSENT)
         return;
@@ -165,6 +171,17 @@ progress_take(struct progress *progress, const struct migration *migration,
         return;
     add_sample(progress, &sample);
     judge(progress);
+}
+
+static int64_t
+stalled_ms(const struct progress *progress)
+{
+    uint64_t still_ms = progress->now_ms - progress->moved_ms;
+
+    if (progress->migration.transferred_bytes == MIGRATION_ABSENT ||
+        migration_is_over(progress->migration.status) || still_ms < STALLED_MS)
+        return PROGRESS_ABSENT;
+    return (int64_t)still_ms;
 }
 
 static int64_t
@@ -211,6 +228,7 @@ progress_view(const struct progress *progress, struct progress_view *view)
         .remaining_bytes = migration->remaining_bytes,
         .total_bytes = migration->total_bytes,
         .rate = wire_rate(progress),
+        .stalled_ms = stalled_ms(progress),
         .dirty_rate = dirty_rate(migration),
         .carry_rate = rate_of(progress, PROGRESS_MEMORY),
         .iteration = migration->iteration,

@@ -40,6 +40,7 @@ struct progress {
     struct migration migration; /* the newest of each number */
     uint64_t begun_ms;
     uint64_t now_ms;
+    uint64_t moved_ms; /* when a byte more had been sent */
     struct progress_sample samples[PROGRESS_SAMPLES];
     unsigned sample_count;
     int64_t iteration;       /* the one that was looked at last */
@@ -55,6 +56,8 @@ struct progress_view {
     int64_t remaining_bytes;
     int64_t total_bytes;
     int64_t rate;       /* bytes a second on the wire, over a few seconds */
+    int64_t stalled_ms; /* for how long not a byte has been sent; absent
+                           unless it is some seconds */
     int64_t dirty_rate; /* bytes a second of memory that the guest writes */
     int64_t carry_rate; /* bytes a second of memory that arrive */
     int64_t iteration;

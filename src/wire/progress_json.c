@@ -44,6 +44,7 @@ progress_json(const struct progress *progress)
     put(object, "remaining_bytes", view.remaining_bytes);
     put(object, "total_bytes", view.total_bytes);
     put(object, "rate", view.rate);
+    put(object, "stalled_ms", view.stalled_ms);
     put(object, "dirty_rate", view.dirty_rate);
     put(object, "iteration", view.iteration);
     put(object, "eta_ms", view.eta_ms);

@@ -3,7 +3,8 @@
  * number that QEMU does not tell is left out, and more fields may come in later
  * versions.  Sizes are bytes, rates bytes a second, times milliseconds.
  *
- * "progress", twice a second while mig-send follows a migration:
+ * "progress", twice a second while mig-send follows a migration and its reader
+ * keeps up:
  *   status                QEMU's name of it, "active" for example
  *   elapsed_ms            since mig-send began the migration
  *   percent               of memory that the destination has, up to date; may
@@ -12,6 +13,8 @@
  *   remaining_bytes       memory that is still to send
  *   total_bytes           memory of the guest
  *   rate                  on the wire, over the last seconds
+ *   stalled_ms            for how long not a byte has been sent; only if that
+ *                         is some seconds
  *   dirty_rate            memory that the guest writes
  *   iteration             pass over the memory, from 1
  *   eta_ms                until the end if rates stay; only if it converges

@@ -7,7 +7,13 @@
 
 #include "base/text.h"
 
-enum { FIELD_MAX = 64, FIELD_COUNT = 9, BAR_MIN = 10, BAR_MAX = 30 };
+enum {
+    FIELD_MAX = 64,
+    FIELD_COUNT = 9,
+    BAR_COLUMNS = 10,
+    BAR_FROM_COLUMNS = 60, /* of a terminal */
+    WIDE_COLUMNS = 100     /* where two spaces part the fields */
+};
 
 /* Pieces of a line, the most wanted ones first. */
 struct fields {
@@ -47,15 +53,28 @@ add_time(struct fields *fields, const char *before, int64_t ms)
         add(fields, "%s%s", before, text_duration(time, (uint64_t)ms));
 }
 
+/* In whole seconds: tenths would only flicker. */
+static void
+add_standstill(struct fields *fields, int64_t ms, const char *second)
+{
+    if (ms < 60 * 1000)
+        add(fields, "stalled %" PRId64 "%s", ms / 1000, second);
+    else
+        add_time(fields, "stalled ", ms);
+}
+
 static void
 collect(struct fields *fields, const struct progress_view *view)
 {
     fields->count = 0;
     if (view->percent_tenths != PROGRESS_ABSENT)
-        add(fields, "%3" PRId64 ".%" PRId64 "%%", view->percent_tenths / 10,
+        add(fields, "%" PRId64 ".%" PRId64 "%%", view->percent_tenths / 10,
             view->percent_tenths % 10);
     add_size(fields, "", view->transferred_bytes, " sent");
-    add_size(fields, "", view->rate, "/s");
+    if (view->stalled_ms != PROGRESS_ABSENT)
+        add_standstill(fields, view->stalled_ms, " s");
+    else
+        add_size(fields, "", view->rate, "/s");
     add_size(fields, "", view->remaining_bytes, " left");
     add_time(fields, "ETA ", view->eta_ms);
     add_size(fields, "dirty ", view->dirty_rate, "/s");
@@ -66,26 +85,73 @@ collect(struct fields *fields, const struct progress_view *view)
         add(fields, "throttle %" PRId64 "%%", view->throttle_percent);
 }
 
-/* How many of the fields fit into ${room} columns, each with two spaces before
- * it, and what they take. */
-static unsigned
-fit(const struct fields *fields, size_t room, size_t *used)
+/* "50.0 MiB" becomes "50M", "1.3 GiB" becomes "1.3G"; "4.2 s" becomes "4.2s"
+ * and "12.3 s" becomes "12s". */
+static void
+shorten(char text[TEXT_MAX])
 {
-    unsigned count = 0;
+    char *to = text;
 
-    for (*used = 0; count < fields->count; count++) {
-        size_t len = strlen(fields->text[count]) + 2;
-        if (*used + len > room)
-            break;
-        *used += len;
+    for (const char *from = text; *from != '\0'; from++) {
+        if (from[0] == '.' && from - text >= 2)
+            from++; /* and the digit after it */
+        else if (*from != ' ' && !(from[0] == 'i' && from[1] == 'B') &&
+                 !(from > text && from[-1] == 'i' && from[0] == 'B'))
+            *to++ = *from;
     }
-    return count;
+    *to = '\0';
+}
+
+static void
+add_short_size(struct fields *fields, const char *before, int64_t bytes,
+               const char *after)
+{
+    char size[TEXT_MAX];
+
+    if (bytes == PROGRESS_ABSENT)
+        return;
+    text_size(size, (uint64_t)bytes);
+    shorten(size);
+    add(fields, "%s%s%s", before, size, after);
+}
+
+static void
+add_short_time(struct fields *fields, const char *before, int64_t ms)
+{
+    char time[TEXT_MAX];
+
+    if (ms == PROGRESS_ABSENT)
+        return;
+    text_duration(time, (uint64_t)ms);
+    shorten(time);
+    add(fields, "%s%s", before, time);
+}
+
+static void
+collect_short(struct fields *fields, const struct progress_view *view)
+{
+    fields->count = 0;
+    if (view->percent_tenths != PROGRESS_ABSENT)
+        add(fields, "%3" PRId64 "%%", view->percent_tenths / 10);
+    add_short_size(fields, "", view->transferred_bytes, "");
+    if (view->stalled_ms != PROGRESS_ABSENT)
+        add_standstill(fields, view->stalled_ms, "s");
+    else
+        add_short_size(fields, "", view->rate, "/s");
+    add_short_size(fields, "", view->remaining_bytes, " left");
+    add_short_time(fields, "ETA ", view->eta_ms);
+    add_short_size(fields, "dirty ", view->dirty_rate, "/s");
+    if (view->iteration != PROGRESS_ABSENT)
+        add(fields, "pass %" PRId64, view->iteration);
+    add_short_time(fields, "down ", view->expected_downtime_ms);
+    if (view->throttle_percent > 0)
+        add(fields, "throttle %" PRId64 "%%", view->throttle_percent);
 }
 
 static char *
-draw_bar(char *at, int64_t percent_tenths, size_t columns)
+draw_bar(char *at, int64_t percent_tenths)
 {
-    size_t inner = columns - 2;
+    size_t inner = BAR_COLUMNS - 2;
     size_t full = (size_t)percent_tenths * inner / 1000;
 
     *at++ = '[';
@@ -102,26 +168,28 @@ void
 progress_live_text(char buf[PROGRESS_TEXT_MAX], const struct progress *progress,
                    unsigned width)
 {
+    const char *space = width >= WIDE_COLUMNS ? "  " : " ";
+    size_t room = width > 0 ? width - 1 : 0;
     struct progress_view view;
     struct fields fields;
-    size_t used, room = width > 0 ? width - 1 : 0;
     char *at = buf;
 
     if (room > PROGRESS_TEXT_MAX - 1)
         room = PROGRESS_TEXT_MAX - 1;
     progress_view(progress, &view);
-    collect(&fields, &view);
+    collect_short(&fields, &view);
     if (fields.count == 0)
         add(&fields, "%.30s", progress->migration.status_name);
-    unsigned count = fit(&fields, room, &used);
-    size_t bar = room - used;
-    if (bar > BAR_MAX)
-        bar = BAR_MAX;
-    if (bar >= BAR_MIN && view.percent_tenths != PROGRESS_ABSENT)
-        at = draw_bar(at, view.percent_tenths, bar);
-    for (unsigned i = 0; i < count; i++)
-        at += sprintf(at, "  %s", fields.text[i]);
+    if (width >= BAR_FROM_COLUMNS && view.percent_tenths != PROGRESS_ABSENT)
+        at = draw_bar(at, view.percent_tenths);
     *at = '\0';
+    for (unsigned i = 0; i < fields.count; i++) {
+        const char *before = at > buf ? space : "";
+        size_t len = strlen(before) + strlen(fields.text[i]);
+        if ((size_t)(at - buf) + len > room)
+            break;
+        at += sprintf(at, "%s%s", before, fields.text[i]);
+    }
 }
 
 void
@@ -137,9 +205,8 @@ progress_plain_text(char buf[PROGRESS_TEXT_MAX],
     if (fields.count == 0)
         add(&fields, "%.30s", progress->migration.status_name);
     for (unsigned i = 0; i < fields.count; i++) {
-        const char *text = fields.text[i] + strspn(fields.text[i], " ");
         used += (size_t)snprintf(buf + used, PROGRESS_TEXT_MAX - used, "%s%s",
-                                 i > 0 ? ", " : "", text);
+                                 i > 0 ? ", " : "", fields.text[i]);
     }
 }
 

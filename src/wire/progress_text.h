@@ -9,17 +9,19 @@ enum { PROGRESS_TEXT_MAX = 512 };
 
 /**
  * progress_live_text(buf, progress, width):
- * Write a line for a terminal of ${width} columns into ${buf}: a bar, then as
- * many of percent, transferred, rate, remaining, ETA, dirty rate, iteration
- * and expected downtime as fit, the most wanted ones first.  It has at most
- * ${width} - 1 characters, so that the cursor stays in the line.
+ * Write a line for a terminal of ${width} columns into ${buf}: from 60 columns
+ * on a bar, then as many of percent, transferred, rate, remaining, ETA, dirty
+ * rate, iteration, expected downtime and throttling as fit, the most wanted
+ * ones first.  At 80 columns all but the last fit, as a rule; at 100 they do
+ * with more space between them.  It has at most ${width} - 1 characters, so
+ * that the cursor stays in the line.  Sizes are short: 1.3G is 1.3 GiB.
  */
 void progress_live_text(char buf[PROGRESS_TEXT_MAX],
                         const struct progress *progress, unsigned width);
 
 /**
  * progress_plain_text(buf, progress):
- * Write the same as one line of any length, for a log.
+ * Write the same as one line of any length, in whole words, for a log.
  */
 void progress_plain_text(char buf[PROGRESS_TEXT_MAX],
                          const struct progress *progress);

@@ -190,8 +190,7 @@ settings_confirm_capabilities(const json_t *set, const json_t *reply,
                                         json_object_get(wanted, "state")))
             continue;
         snprintf(why, SETTING_WHY_MAX,
-                 "QEMU took migration capability '%s', but it has not changed",
-                 name);
+                 "migration capability '%s' is not as it was asked for", name);
         return false;
     }
     return true;
@@ -212,8 +211,7 @@ settings_confirm_parameters(json_t *set, const json_t *reply,
              json_number_value(value) == json_number_value(wanted)))
             continue;
         snprintf(why, SETTING_WHY_MAX,
-                 "QEMU took migration parameter '%s', but it has not changed",
-                 name);
+                 "migration parameter '%s' is not as it was asked for", name);
         return false;
     }
     return true;

@@ -3,9 +3,14 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -177,6 +182,7 @@ qmp_server_open_fd(struct qmp_server *server, struct stage *stage, int fd)
     memset(server, 0, sizeof *server);
     server->stage = stage;
     server->listener = fd;
+    server->leash = -1;
     splitter_init(&server->input, (size_t)4 << 20);
     server->capabilities = json_loads(capabilities, 0, NULL);
     server->parameters = json_loads(parameters, 0, NULL);
@@ -191,11 +197,73 @@ qmp_server_open_fd(struct qmp_server *server, struct stage *stage, int fd)
     qmp_server_answer(server, "migrate_cancel", "{\"return\": {}}");
 }
 
+/* Replace this process by one that waits for the end of its input, and whose
+ * command line ends with ${argument}. */
+static void
+become(int input, int output, const char *argument)
+{
+    dup2(input, STDIN_FILENO);
+    dup2(output, STDOUT_FILENO);
+    execl("/bin/sh", "sh", "-c", "echo; exec 1>&-; read x", "sh", argument,
+          (char *)NULL);
+    _exit(127);
+}
+
+/* Who asks a socket for the peer gets the process that called listen(). */
+static void
+open_with_process(struct qmp_server *server, struct stage *stage,
+                  const char *path, const char *argument)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int leash[2], ready[2];
+    char byte;
+
+    assert_return_code(fd, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    assert_return_code(
+        bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_return_code(pipe2(leash, O_CLOEXEC), 0);
+    assert_return_code(pipe2(ready, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    assert_return_code(pid, 0);
+    if (pid == 0) {
+        if (listen(fd, 4) == 0)
+            become(leash[0], ready[1], argument);
+        _exit(127);
+    }
+    close(leash[0]);
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    qmp_server_open_fd(server, stage, fd);
+    server->process = pid;
+    server->leash = leash[1];
+}
+
 void
 qmp_server_open(struct qmp_server *server, struct stage *stage,
                 const char *path)
 {
-    qmp_server_open_fd(server, stage, net_listen_unix(path, 4));
+    open_with_process(server, stage, path, "-incoming");
+}
+
+void
+qmp_server_open_proxy(struct qmp_server *server, struct stage *stage,
+                      const char *path)
+{
+    open_with_process(server, stage, path, "proxy");
+}
+
+static void
+end_process(struct qmp_server *server)
+{
+    if (server->process != 0) {
+        kill(server->process, SIGKILL);
+        waitpid(server->process, NULL, 0);
+    }
+    server->process = 0;
+    fd_close(&server->leash);
 }
 
 static void
@@ -213,6 +281,7 @@ qmp_server_close(struct qmp_server *server)
     drop_connection(server);
     splitter_fini(&server->input);
     stop_listening(server);
+    end_process(server);
     for (size_t i = 0; i < server->command_count; i++)
         json_decref(server->commands[i]);
     json_decref(server->capabilities);
@@ -277,6 +346,7 @@ void
 qmp_server_exit(struct qmp_server *server)
 {
     stop_listening(server);
+    end_process(server);
     qmp_server_hang_up(server);
 }
 

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "wire/splitter.h"
 
@@ -20,6 +21,8 @@ enum { QMP_SERVER_ANSWERS = 32, QMP_SERVER_COMMANDS = 256 };
 struct qmp_server {
     struct stage *stage;
     int listener;
+    pid_t process; /* the QEMU's, to who asks the socket; 0 over TCP */
+    int leash;     /* it ends when this is closed */
     struct event *acceptable;
     struct bufferevent *connection; /* NULL if there is none */
     struct splitter input;
@@ -49,14 +52,22 @@ struct qmp_server {
 
 /**
  * qmp_server_open(server, stage, path):
- * Listen at ${path}: a QEMU 7.2 with a running VM and no migration.
+ * Listen at ${path}: a QEMU 7.2 with a running VM and no migration.  It has a
+ * process of its own, whose command line has -incoming.
  */
 void qmp_server_open(struct qmp_server *server, struct stage *stage,
                      const char *path);
 
 /**
+ * qmp_server_open_proxy(server, stage, path):
+ * The same, but the process is a program between us and the QEMU.
+ */
+void qmp_server_open_proxy(struct qmp_server *server, struct stage *stage,
+                           const char *path);
+
+/**
  * qmp_server_open_fd(server, stage, fd):
- * The same on the listening socket ${fd}.
+ * The same on the listening socket ${fd}, without a process of its own.
  */
 void qmp_server_open_fd(struct qmp_server *server, struct stage *stage, int fd);
 void qmp_server_close(struct qmp_server *server);
@@ -91,7 +102,7 @@ void qmp_server_hang_up(struct qmp_server *server);
 
 /**
  * qmp_server_exit(server):
- * The same, and listen no more: the QEMU has exited.
+ * The same, and listen no more: the process has exited.
  */
 void qmp_server_exit(struct qmp_server *server);
 

@@ -1,6 +1,7 @@
 /* The QMP client, against a QEMU of the test's own. */
 #include "migrate/qmp.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -581,10 +582,48 @@ no_command_is_taken_before_it_is_ready_or_after_its_end(void **state)
     client_open(&client);
     client_connect(&client, client.path);
     assert_int_equal(qmp_execute(client.qmp, &command), -1);
+    assert_int_equal(errno, ENOTCONN);
     STAGE_UNTIL(&client.stage, client.ready);
     qmp_server_hang_up(&client.server);
     assert_end(&client, QMP_CLOSED, "closed");
     assert_int_equal(qmp_execute(client.qmp, &command), -1);
+    assert_int_equal(errno, ENOTCONN);
+    client_close(&client);
+}
+
+static void
+a_command_that_is_no_utf_8_is_told_from_a_lack_of_memory(void **state)
+{
+    const struct qmp_command command = { .name = "\xff",
+                                         .timeout_ms = 20000,
+                                         .on_reply = on_reply };
+    struct client client;
+
+    (void)state;
+    client_open(&client);
+    client_connect(&client, client.path);
+    STAGE_UNTIL(&client.stage, client.ready);
+    assert_int_equal(qmp_execute(client.qmp, &command), -1);
+    assert_int_equal(errno, EILSEQ);
+    client_close(&client);
+}
+
+static void
+the_process_that_listens_is_known_to_the_end(void **state)
+{
+    struct client client;
+    pid_t process;
+
+    (void)state;
+    client_open(&client);
+    process = client.server.process;
+    assert_true(process > 0);
+    client_connect(&client, client.path);
+    STAGE_UNTIL(&client.stage, client.ready);
+    assert_int_equal(qmp_peer(client.qmp), process);
+    qmp_server_exit(&client.server);
+    assert_end(&client, QMP_CLOSED, "closed");
+    assert_int_equal(qmp_peer(client.qmp), process);
     client_close(&client);
 }
 
@@ -718,6 +757,9 @@ main(void)
         cmocka_unit_test(a_second_greeting_and_early_events_are_passed_over),
         cmocka_unit_test(
             no_command_is_taken_before_it_is_ready_or_after_its_end),
+        cmocka_unit_test(
+            a_command_that_is_no_utf_8_is_told_from_a_lack_of_memory),
+        cmocka_unit_test(the_process_that_listens_is_known_to_the_end),
         cmocka_unit_test(what_qemu_said_last_is_heard_before_the_end),
         cmocka_unit_test(it_ends_once_wherever_qemu_hangs_up),
         cmocka_unit_test(it_may_be_freed_in_every_callback),

@@ -135,16 +135,60 @@ static void
 qemus_own_rate_stands_in_where_there_is_no_other(void **state)
 {
     struct progress progress;
-    struct migration migration = sample(0, 100);
+    struct migration migration = sample(10, 90);
 
     (void)state;
     migration.mbits_per_s = 8;
     progress_init(&progress, &options, 0);
-    take(&progress, 1000, migration);
+    take(&progress, 100, migration);
     assert_int_equal(view_of(&progress).rate, 1000000);
     migration.mbits_per_s = INT64_MAX;
-    take(&progress, 2000, migration);
+    take(&progress, 150, migration);
+    assert_int_equal(view_of(&progress).rate, PROGRESS_ABSENT);
+}
+
+/* QEMU's own rate stays as it was, but nothing moves. */
+static void
+a_standstill_has_no_rate_but_a_time(void **state)
+{
+    struct progress progress;
+    struct migration migration = sample(10, 90);
+
+    (void)state;
+    migration.mbits_per_s = 1000;
+    progress_init(&progress, &options, 0);
+    for (int i = 1; i <= 7; i++)
+        take(&progress, (uint64_t)i * 500, migration);
+    assert_int_equal(view_of(&progress).stalled_ms, 3000);
     assert_int_equal(view_of(&progress).rate, 0);
+    take(&progress, 12500, migration);
+    assert_int_equal(view_of(&progress).stalled_ms, 12000);
+    assert_int_equal(view_of(&progress).rate, 0);
+    assert_int_equal(view_of(&progress).eta_ms, PROGRESS_ABSENT);
+    migration.transferred_bytes++;
+    take(&progress, 13000, migration);
+    assert_int_equal(view_of(&progress).stalled_ms, PROGRESS_ABSENT);
+}
+
+static void
+only_a_migration_under_way_can_stand_still(void **state)
+{
+    struct progress progress;
+    struct migration migration = sample(10, 90);
+
+    (void)state;
+    progress_init(&progress, &options, 0);
+    take(&progress, 1000, migration);
+    take(&progress, 3999, migration);
+    assert_int_equal(view_of(&progress).stalled_ms, PROGRESS_ABSENT);
+    migration.status = MIGRATION_FAILED;
+    take(&progress, 9000, migration);
+    assert_int_equal(view_of(&progress).stalled_ms, PROGRESS_ABSENT);
+    migration = sample(10, 90);
+    migration.transferred_bytes = MIGRATION_ABSENT;
+    progress_init(&progress, &options, 0);
+    take(&progress, 9000, migration);
+    assert_int_equal(view_of(&progress).stalled_ms, PROGRESS_ABSENT);
 }
 
 static void
@@ -332,6 +376,8 @@ main(void)
         cmocka_unit_test(samples_too_close_together_are_left_out),
         cmocka_unit_test(a_count_that_falls_begins_anew),
         cmocka_unit_test(qemus_own_rate_stands_in_where_there_is_no_other),
+        cmocka_unit_test(a_standstill_has_no_rate_but_a_time),
+        cmocka_unit_test(only_a_migration_under_way_can_stand_still),
         cmocka_unit_test(empty_pages_count_as_memory_that_is_done),
         cmocka_unit_test(nonsense_in_page_counts_is_survived),
         cmocka_unit_test(it_is_done_only_when_it_is),

@@ -38,7 +38,7 @@ begin(struct progress *progress, const struct progress_options *options,
 static const struct progress_options plain = { .downtime_limit_ms = 300 };
 
 static void
-the_live_line_has_everything_where_there_is_room(void **state)
+at_100_columns_the_live_line_has_everything(void **state)
 {
     struct progress progress;
     struct migration migration = running();
@@ -47,11 +47,58 @@ the_live_line_has_everything_where_there_is_room(void **state)
     (void)state;
     migration.throttle_percent = 20;
     begin(&progress, &plain, &migration);
-    progress_live_text(text, &progress, 200);
-    assert_string_equal(text,
-                        "[====================>       ]   75.0%  100 MiB sent  "
-                        "100 MiB/s  50.0 MiB left  ETA 1.0 s  dirty 50.0 MiB/s "
-                        " iteration 3  downtime 1.0 s  throttle 20%");
+    progress_live_text(text, &progress, 100);
+    assert_string_equal(text, "[=====>  ]   75%  100M  100M/s  50M left  ETA "
+                              "1.0s  dirty 50M/s  pass 3  down 1.0s  throttle "
+                              "20%");
+}
+
+static void
+at_80_columns_only_the_throttling_is_left_out(void **state)
+{
+    struct progress progress;
+    struct migration migration = running();
+    char text[PROGRESS_TEXT_MAX];
+
+    (void)state;
+    migration.throttle_percent = 20;
+    migration.transferred_bytes = 23LL * 1024 * MIB;
+    migration.remaining_bytes = 720LL * MIB;
+    migration.total_bytes = 2 * migration.remaining_bytes;
+    migration.iteration = 12;
+    migration.expected_downtime_ms = 310;
+    begin(&progress, &plain, &migration);
+    migration.transferred_bytes += 12LL * MIB;
+    progress_take(&progress, &migration, 11000);
+    migration.transferred_bytes += 1200LL * MIB;
+    progress_take(&progress, &migration, 12000);
+    progress_live_text(text, &progress, 80);
+    assert_string_equal(text, "[===>    ]  50% 24G 1.2G/s 720M left ETA 626ms "
+                              "dirty 50M/s pass 12 down 310ms");
+}
+
+static void
+a_standstill_takes_the_place_of_the_rate(void **state)
+{
+    struct progress progress;
+    struct migration migration = running();
+    char text[PROGRESS_TEXT_MAX];
+
+    (void)state;
+    begin(&progress, &plain, &migration);
+    progress_take(&progress, &migration, 60999);
+    progress_plain_text(text, &progress);
+    assert_non_null(strstr(text, "100 MiB sent, stalled 59 s, 50.0 MiB"));
+    progress_take(&progress, &migration, 61000);
+    progress_plain_text(text, &progress);
+    assert_non_null(strstr(text, "100 MiB sent, stalled 1m 00s, 50.0 MiB"));
+    begin(&progress, &plain, &migration);
+    progress_take(&progress, &migration, 13999);
+    progress_live_text(text, &progress, 60);
+    assert_string_equal(
+        text, "[=====>  ]  75% 100M stalled 12s 50M left dirty 50M/s");
+    progress_plain_text(text, &progress);
+    assert_non_null(strstr(text, "100 MiB sent, stalled 12 s, 50.0 MiB"));
 }
 
 static void
@@ -67,10 +114,11 @@ the_live_line_fits_every_width(void **state)
         progress_live_text(text, &progress, width);
         assert_true(strlen(text) == 0 || strlen(text) < width);
         if (width >= 10)
-            assert_non_null(strstr(text, "75.0%"));
+            assert_non_null(strstr(text, "75%"));
+        assert_int_equal(text[0] == '[', width >= 60);
     }
     progress_live_text(text, &progress, 40);
-    assert_string_equal(text, "   75.0%  100 MiB sent  100 MiB/s");
+    assert_string_equal(text, " 75% 100M 100M/s 50M left ETA 1.0s");
 }
 
 static void
@@ -84,11 +132,11 @@ the_bar_is_empty_at_first_and_full_at_the_end(void **state)
     migration.remaining_bytes = migration.total_bytes;
     begin(&progress, &plain, &migration);
     progress_live_text(text, &progress, 200);
-    assert_ptr_equal(strstr(text, "[                            ]"), text);
+    assert_ptr_equal(strstr(text, "[        ]"), text);
     migration.status = MIGRATION_COMPLETED;
     begin(&progress, &plain, &migration);
     progress_live_text(text, &progress, 200);
-    assert_ptr_equal(strstr(text, "[============================]"), text);
+    assert_ptr_equal(strstr(text, "[========]"), text);
 }
 
 static void
@@ -100,7 +148,7 @@ where_nothing_is_known_the_status_is_shown(void **state)
     (void)state;
     begin(&progress, &plain, NULL);
     progress_live_text(text, &progress, 80);
-    assert_string_equal(text, "  none");
+    assert_string_equal(text, "none");
     progress_plain_text(text, &progress);
     assert_string_equal(text, "none");
 }
@@ -329,7 +377,9 @@ int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_live_line_has_everything_where_there_is_room),
+        cmocka_unit_test(at_100_columns_the_live_line_has_everything),
+        cmocka_unit_test(at_80_columns_only_the_throttling_is_left_out),
+        cmocka_unit_test(a_standstill_takes_the_place_of_the_rate),
         cmocka_unit_test(the_live_line_fits_every_width),
         cmocka_unit_test(the_bar_is_empty_at_first_and_full_at_the_end),
         cmocka_unit_test(where_nothing_is_known_the_status_is_shown),
