@@ -227,6 +227,9 @@ job_config_finish(struct job_config *config, char why[JOB_WHY_MAX])
         check_conflict(config, "return-path",
                        sends ? "how mig-send knows that the VM has arrived"
                              : NULL,
+                       why) != 0 ||
+        check_conflict(config, "events",
+                       sends ? "how mig-send follows the migration" : NULL,
                        why) != 0)
         return -1;
     if (find_qemu(config, why) != 0 || make_absolute(config, why) != 0)

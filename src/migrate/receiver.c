@@ -2,28 +2,39 @@
  * Theory of operation.
  *
  *   query-status    must be inmigrate
- *   query-migrate   must not have begun
+ *   query-migrate   must not have begun, or wait at our path already: an
+ *                   earlier mig-recv may have left it like that
  *   the settings    before migrate-incoming: QEMU sets its channels up there
  *   migrate-incoming
  *   follow          until completed or failed, or until QEMU is gone
  *   query-status    until the VM has left inmigrate: it runs, or is paused
  *
  * A QEMU before 9.1 exits when an incoming migration fails, so the end of the
- * QMP connection is how most failures show.
+ * QMP connection is how most failures show.  But the connection may also end
+ * where QEMU lives on and gets the VM, and to call that a failure would let
+ * somebody start the VM a second time.  So that QEMU has exited needs a proof:
+ *
+ *   the process at the other end of the Unix socket was the QEMU itself, and
+ *   has exited; or
+ *   the migration socket, which QEMU was seen to listen on, is still there but
+ *   nobody listens.  QEMU removes it before it closes it when the VM has
+ *   arrived, and leaves it behind when it exits.
  */
 #include "migrate/receiver.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "io/timer.h"
 #include "io/unix_socket.h"
+#include "migrate/process.h"
 
 enum {
     FOLLOW_MS = 1000,
     AGAIN_MS = 50,
-    EXIT_TRIES = 20 /* an exiting QEMU closes its sockets one by one */
+    EXIT_TRIES = 100 /* giving back its memory takes a large QEMU a while */
 };
 
 #define USUAL_CAUSES                                                          \
@@ -35,7 +46,10 @@ enum {
 struct receiver {
     struct job job;
     struct timer *again;
-    bool arrived; /* QEMU said so */
+    pid_t qemu;    /* its process id; 0 if it is not known for certain */
+    bool waits;    /* it did so before we came */
+    bool listened; /* it was seen to, at our path */
+    bool arrived;  /* QEMU said so */
     unsigned tries;
 };
 
@@ -111,6 +125,13 @@ on_update(void *owner, bool whole)
 }
 
 static void
+follow_vm(struct receiver *receiver)
+{
+    receiver->listened = unix_listening(unix_path(receiver)) == 1;
+    job_follow(&receiver->job, FOLLOW_MS);
+}
+
+static void
 on_incoming(void *owner, const struct qmp_reply *reply)
 {
     struct receiver *receiver = owner;
@@ -125,7 +146,7 @@ on_incoming(void *owner, const struct qmp_reply *reply)
         log_info("QMP: %s; waiting", reply->error);
     else
         log_info("QEMU: waits for the VM at %s", unix_path(receiver));
-    job_follow(&receiver->job, FOLLOW_MS);
+    follow_vm(receiver);
 }
 
 static void
@@ -134,10 +155,26 @@ on_applied(void *owner)
     struct receiver *receiver = owner;
     char uri[sizeof "unix:" + 108];
 
-    snprintf(uri, sizeof uri, "unix:%s", unix_path(receiver));
     job_begin(&receiver->job);
+    if (receiver->waits) {
+        log_info("QEMU: waits for the VM at %s already; following it",
+                 unix_path(receiver));
+        follow_vm(receiver);
+        return;
+    }
+    snprintf(uri, sizeof uri, "unix:%s", unix_path(receiver));
     job_ask(&receiver->job, "migrate-incoming", json_pack("{s:s}", "uri", uri),
             on_incoming);
+}
+
+static bool
+same_file(const char *one, const char *other)
+{
+    struct stat a, b;
+
+    return strcmp(one, other) == 0 ||
+           (stat(one, &a) == 0 && stat(other, &b) == 0 &&
+            a.st_dev == b.st_dev && a.st_ino == b.st_ino);
 }
 
 /* QEMU replaces whatever socket is at its path, another QEMU's too. */
@@ -148,10 +185,14 @@ on_migration(void *owner, const struct qmp_reply *reply)
     struct migration migration;
 
     migration_parse(&migration, reply->value);
-    if (migration.socket_path[0] != '\0')
+    receiver->waits = migration.socket_path[0] != '\0' &&
+                      same_file(migration.socket_path, unix_path(receiver));
+    if (receiver->waits)
+        job_check_settings(&receiver->job);
+    else if (migration.socket_path[0] != '\0')
         job_done(&receiver->job, STATUS_FAILED,
-                 "QEMU: waits for a VM already, at %s; it does so only once, "
-                 "start it anew to change that",
+                 "QEMU: waits for a VM already, at %s; give that path with "
+                 "--unix to follow it, or start QEMU anew",
                  migration.socket_path);
     else if (migration.status != MIGRATION_NONE)
         job_done(&receiver->job, STATUS_FAILED,
@@ -190,7 +231,10 @@ static void
 on_ready(void *owner)
 {
     struct receiver *receiver = owner;
+    pid_t peer = qmp_peer(receiver->job.qmp);
 
+    if (process_is_destination(peer))
+        receiver->qemu = peer;
     job_ask(&receiver->job, "query-status", NULL, on_first_runstate);
 }
 
@@ -203,22 +247,40 @@ on_event(void *owner, const char *name, const json_t *data)
         follow_event(receiver->job.follow, name, data);
 }
 
+static bool
+has_exited(const struct receiver *receiver)
+{
+    const char *path = unix_path(receiver);
+    struct stat st;
+
+    if (receiver->qemu != 0)
+        return process_has_exited(receiver->qemu);
+    return receiver->listened && unix_listening(path) == 0 &&
+           stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 /* Tell a QEMU that has exited from one whose connection is gone. */
 static void
 look_for_qemu(struct receiver *receiver)
 {
     struct job *job = &receiver->job;
-    const char *path = job->options.config->target.path;
 
-    if (path[0] == '\0' || unix_listening(path) != 1)
+    if (has_exited(receiver))
         job_done(job, STATUS_FAILED,
                  "QEMU: has exited, the VM is not here; " USUAL_CAUSES);
     else if (++receiver->tries < EXIT_TRIES)
         timer_start(receiver->again, AGAIN_MS);
+    else if (receiver->qemu != 0)
+        job_done(job, STATUS_UNKNOWN,
+                 "QMP: QEMU closed the connection but still lives, as process "
+                 "%d, and may still receive the VM: ask it with query-status",
+                 (int)receiver->qemu);
     else
         job_done(job, STATUS_UNKNOWN,
-                 "QMP: QEMU closed the connection but still lives, and may "
-                 "still receive the VM: ask it with query-status");
+                 "QMP: the connection was closed, and nothing proves that QEMU "
+                 "has exited: look for its process; if it lives, the VM may "
+                 "still arrive there: ask it with query-status, or start "
+                 "mig-recv again");
 }
 
 static void

@@ -1,17 +1,20 @@
 /*
  * Theory of operation.
  *
- *   state       does                                        then
- *   CHECKING    query-status, query-migrate                 WAITING
- *   WAITING     looks whether mig-client listens            APPLYING
- *   APPLYING    sets capabilities and parameters            MIGRATING
- *   MIGRATING   migrate; follows it                         CONCLUDING
- *   CONCLUDING  query-status: where is the VM after all?    done
+ *   state           does                                        then
+ *   CHECKING        query-status, query-migrate                 WAITING
+ *   WAITING         looks whether mig-client listens            APPLYING
+ *   APPLYING        sets capabilities and parameters            CHECKING_AGAIN
+ *   CHECKING_AGAIN  the same, for much may have changed         MIGRATING
+ *   MIGRATING       migrate; follows it                         CONCLUDING
+ *   CONCLUDING      query-status: where is the VM after all?    done
  *
  * Before MIGRATING nothing has happened to the VM, so an end is just an end.
  * In MIGRATING, to cancel is a wish: it is granted only by an update that is
- * younger than the wish, for in postcopy migrate_cancel loses the VM.  Only
- * what QEMU says in the end decides: a cancel may come too late.
+ * younger than the wish, for in postcopy migrate_cancel loses the VM; a cancel
+ * that QEMU refuses is tried again at the next update.  Only what QEMU says in
+ * the end decides: a cancel may come too late.  A QEMU that says nothing at all
+ * is waited for, but not once somebody wants it to end.
  */
 #include "migrate/sender.h"
 
@@ -30,6 +33,9 @@ enum {
     FOLLOW_MS = 500,
     RECOUNTS_MAX = 4,
     RESUME_POLL_MS = 100,
+    SILENCE_POLL_MS = 1000,
+    /* A switchover keeps QEMU busy for as long as the downtime is. */
+    SILENCE_MS = 15000,
     RESUME_MS = 3000 /* QEMU says "failed" before it lets the VM run again */
 };
 
@@ -41,9 +47,12 @@ report_failure(struct sender *sender)
     const struct send_facts facts = {
         .migration = &job->progress.migration,
         .runstate = job->runstate,
+        .version = job->version,
         .was_running = sender->was_running,
-        .switching = sender->switching,
-        .cancelled = sender->cancelling,
+        .runs = sender->runs || sender->stops > 0,
+        .switching = sender->stops > 0,
+        .saw_device = sender->saw_device,
+        .cancelled = sender->cancelled,
         .timed_out = sender->wish == STATUS_TIMED_OUT,
     };
     enum exit_status status = send_outcome(&facts, text);
@@ -58,7 +67,7 @@ on_final_status(void *owner, const struct qmp_reply *reply)
     struct job *job = &sender->job;
 
     job_take_runstate(job, reply);
-    if (reply->error == NULL && sender->was_running &&
+    if (reply->error == NULL && (sender->runs || sender->stops > 0) &&
         strcmp(job->runstate, "running") != 0 &&
         loop_now_ms(job->loop) < sender->deadline_ms)
         timer_start(sender->resume, RESUME_POLL_MS);
@@ -97,9 +106,16 @@ conclude(struct sender *sender)
 static void
 on_cancelled(void *owner, const struct qmp_reply *reply)
 {
-    (void)owner;
-    if (reply->error != NULL)
-        log_warnx("migration: QEMU does not cancel it: %s", reply->error);
+    struct sender *sender = owner;
+
+    if (reply->error == NULL)
+        return;
+    sender->cancelling = false;
+    if (sender->refused)
+        return;
+    sender->refused = true;
+    log_warnx("migration: QEMU does not cancel it: %s; trying again",
+              reply->error);
 }
 
 /* There is an update younger than the wish. */
@@ -113,15 +129,17 @@ grant_wish(struct sender *sender)
         return;
     }
     sender->cancelling = true;
+    sender->cancelled = true;
     job_ask(&sender->job, "migrate_cancel", NULL, on_cancelled);
 }
 
 static void
 on_status(void *owner)
 {
-    const struct sender *sender = owner;
+    struct sender *sender = owner;
 
     switch (sender->job.progress.migration.status) {
+    case MIGRATION_DEVICE: sender->saw_device = true; break;
     case MIGRATION_PRE_SWITCHOVER:
         log_info("migration: waits in pre-switchover for the command "
                  "migrate-continue");
@@ -193,14 +211,16 @@ on_migrate(void *owner, const struct qmp_reply *reply)
 }
 
 static void
-on_applied(void *owner)
+begin(struct sender *sender)
 {
-    struct sender *sender = owner;
     const char *path = sender->job.options.config->unix_path;
     char uri[sizeof "unix:" + 108];
 
+    if (!sender_trusts_socket(sender))
+        return;
     snprintf(uri, sizeof uri, "unix:%s", path);
     sender->state = SENDER_MIGRATING;
+    sender->was_running = sender->runs;
     log_info("migration: begins, by way of %s", path);
     job_begin(&sender->job);
     job_ask(&sender->job, "migrate", json_pack("{s:s}", "uri", uri),
@@ -208,23 +228,18 @@ on_applied(void *owner)
 }
 
 static void
-on_ready(void *owner)
-{
-    sender_check(owner);
-}
-
-/* STOP while a VM that ran migrates is the switchover; RESUME takes nothing
- * back, for the destination may have got everything in between. */
-static void
-on_event(void *owner, const char *name, const json_t *data)
+on_applied(void *owner)
 {
     struct sender *sender = owner;
 
-    if (sender->state == SENDER_MIGRATING && sender->was_running &&
-        strcmp(name, "STOP") == 0)
-        sender->switching = true;
-    if (sender->job.follow != NULL)
-        follow_event(sender->job.follow, name, data);
+    sender->state = SENDER_CHECKING_AGAIN;
+    sender_check(sender, begin);
+}
+
+static void
+on_ready(void *owner)
+{
+    sender_check(owner, sender_wait);
 }
 
 static void
@@ -236,12 +251,10 @@ on_resume_timer(void *arg)
 }
 
 static void
-on_end(void *owner, enum qmp_end end, const char *why)
+lose_qemu(struct sender *sender, const char *why)
 {
-    struct sender *sender = owner;
     struct job *job = &sender->job;
 
-    (void)end;
     if (!job->begun) {
         job_done(job, STATUS_FAILED, "QMP: %s; nothing was started", why);
     } else if (job->progress.migration.status == MIGRATION_COMPLETED) {
@@ -258,11 +271,34 @@ on_end(void *owner, enum qmp_end end, const char *why)
 }
 
 static void
+on_end(void *owner, enum qmp_end end, const char *why)
+{
+    (void)end;
+    lose_qemu(owner, why);
+}
+
+static void
+on_silence_timer(void *arg)
+{
+    struct sender *sender = arg;
+    const struct job *job = &sender->job;
+
+    if (job->over)
+        return;
+    if (qmp_silent_ms(job->qmp) >= SILENCE_MS) {
+        lose_qemu(sender, "QEMU has not said anything for 15 s");
+        return;
+    }
+    timer_start(sender->silence, SILENCE_POLL_MS);
+}
+
+static void
 cancel(struct sender *sender, enum exit_status status)
 {
     struct job *job = &sender->job;
 
     sender->wish = status;
+    timer_start(sender->silence, SILENCE_POLL_MS);
     if (job->follow != NULL)
         follow_ask(job->follow);
 }
@@ -305,7 +341,7 @@ sender_new(struct loop *loop, const struct job_options *options)
     const struct job_hooks hooks = {
         .on_ready = on_ready,
         .on_applied = on_applied,
-        .on_event = on_event,
+        .on_event = sender_on_event,
         .on_status = on_status,
         .on_update = on_update,
         .on_end = on_end,
@@ -316,7 +352,8 @@ sender_new(struct loop *loop, const struct job_options *options)
     if (sender == NULL)
         return NULL;
     sender->resume = timer_new(loop, on_resume_timer, sender);
-    if (sender->resume == NULL ||
+    sender->silence = timer_new(loop, on_silence_timer, sender);
+    if (sender->resume == NULL || sender->silence == NULL ||
         job_init(&sender->job, loop, options, &hooks) != 0) {
         sender_free(sender);
         return NULL;
@@ -331,6 +368,7 @@ sender_free(struct sender *sender)
         return;
     listen_wait_free(sender->wait);
     timer_free(sender->resume);
+    timer_free(sender->silence);
     job_fini(&sender->job);
     free(sender);
 }

@@ -3,8 +3,23 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "io/unix_socket.h"
 #include "migrate/listen_wait.h"
 #include "migrate/sender_state.h"
+
+bool
+sender_trusts_socket(struct sender *sender)
+{
+    char why[SOCKET_WHY_MAX];
+
+    if (socket_file_trusted(sender->job.options.config->unix_path, why))
+        return true;
+    job_done(&sender->job, STATUS_FAILED,
+             "--unix: %s, or let mig-client run as the same user as this; "
+             "nothing was started",
+             why);
+    return false;
+}
 
 static void
 on_waited(void *arg, enum listen_wait_end end)
@@ -19,7 +34,8 @@ on_waited(void *arg, enum listen_wait_end end)
     switch (end) {
     case LISTEN_WAIT_READY:
         sender->state = SENDER_APPLYING;
-        job_apply(job);
+        if (sender_trusts_socket(sender))
+            job_apply(job);
         break;
     case LISTEN_WAIT_TIMED_OUT:
         text_duration(wait, job->options.config->wait_ms);
@@ -51,8 +67,8 @@ on_wait(void *arg)
                  sender->job.options.config->unix_path);
 }
 
-static void
-wait_for_client(struct sender *sender)
+void
+sender_wait(struct sender *sender)
 {
     const struct listen_wait_options options = {
         .path = sender->job.options.config->unix_path,
@@ -88,17 +104,17 @@ on_migration(void *owner, const struct qmp_reply *reply)
                  migration.blocked);
         return;
     }
-    wait_for_client(sender);
+    sender->checked(sender);
 }
 
 static void
-on_first_runstate(void *owner, const struct qmp_reply *reply)
+on_runstate(void *owner, const struct qmp_reply *reply)
 {
     struct sender *sender = owner;
     struct job *job = &sender->job;
 
     job_take_runstate(job, reply);
-    sender->was_running = strcmp(job->runstate, "running") == 0;
+    sender->runs = strcmp(job->runstate, "running") == 0;
     if (reply->error != NULL) {
         job_done(job, STATUS_FAILED, "QEMU: %s", reply->error);
     } else if (strcmp(job->runstate, "inmigrate") == 0) {
@@ -110,7 +126,7 @@ on_first_runstate(void *owner, const struct qmp_reply *reply)
                  "VM: has been migrated away from this QEMU already (state "
                  "'postmigrate'); it lives at its destination");
     } else {
-        if (!sender->was_running)
+        if (!sender->runs && sender->state == SENDER_CHECKING_AGAIN)
             log_info("VM: its state is '%s', so it will arrive like that",
                      job->runstate);
         job_ask(job, "query-migrate", NULL, on_migration);
@@ -118,7 +134,8 @@ on_first_runstate(void *owner, const struct qmp_reply *reply)
 }
 
 void
-sender_check(struct sender *sender)
+sender_check(struct sender *sender, void (*checked)(struct sender *sender))
 {
-    job_ask(&sender->job, "query-status", NULL, on_first_runstate);
+    sender->checked = checked;
+    job_ask(&sender->job, "query-status", NULL, on_runstate);
 }

@@ -1,7 +1,6 @@
 #include "migrate/target.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,27 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "migrate/process.h"
 #include "wire/qemu_args.h"
 
 /* Far above what a QEMU needs; ARG_MAX may be several MiB. */
 enum { ARGS_MAX = 1024 * 1024, PROC_PATH_MAX = 64 };
-
-/* Read a file of /proc, which has no size, into ${buf}. */
-static ssize_t
-read_whole(const char *path, char *buf, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    size_t len = 0;
-    ssize_t got = -1;
-
-    if (fd == -1)
-        return -1;
-    while (len < size && (got = read(fd, buf + len, size - len)) > 0)
-        len += (size_t)got;
-    fd_close(&fd);
-    return got == -1 ? -1 : (ssize_t)len;
-}
 
 /* A path that is too long for a socket address is reached by way of /proc. */
 static int
@@ -99,7 +82,7 @@ target_of_pid(pid_t pid, struct qmp_target *target, char why[TARGET_WHY_MAX])
         return -1;
     }
     snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
-    ssize_t len = read_whole(path, args, ARGS_MAX);
+    ssize_t len = process_read(pid, "cmdline", args, ARGS_MAX);
     if (len == -1 && (errno == ENOENT || errno == ESRCH)) {
         snprintf(why, TARGET_WHY_MAX, "there is no process %d", (int)pid);
     } else if (len == -1) {

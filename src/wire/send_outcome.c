@@ -18,10 +18,40 @@ send_whereabouts(const char *runstate, bool was_running)
            "cont starts it";
 }
 
+static bool
+at_least(const struct qmp_version *version, int major, int minor)
+{
+    return version->major > major ||
+           (version->major == major && version->minor >= minor);
+}
+
+/*
+ * A VM that runs is stopped for the switchover, which no client can miss.  With
+ * one that does not run there is nothing to stop, and only these tell:
+ *
+ *   QEMU before 8.1   the runstate is finish-migrate in the switchover, and
+ *                     postmigrate ever after, even if it fails
+ *   QEMU from 10.0    the status is "device" before the last bytes
+ */
+static bool
+may_have_switched(const struct send_facts *facts)
+{
+    bool known = facts->version.major > 0 && facts->runstate[0] != '\0';
+
+    if (facts->switching || strcmp(facts->runstate, "finish-migrate") == 0 ||
+        strcmp(facts->runstate, "postmigrate") == 0)
+        return true;
+    if (facts->runs)
+        return false;
+    if (at_least(&facts->version, 10, 0))
+        return facts->saw_device;
+    return !known || at_least(&facts->version, 8, 1);
+}
+
 /*
  * A source that fails during the switchover lets its VM run on.  It may have
  * sent everything by then, with only the destination's last word lost, and
- * then the VM runs at the destination too.
+ * then the destination has the VM too.
  */
 enum exit_status
 send_outcome(const struct send_facts *facts, char text[SEND_OUTCOME_TEXT_MAX])
@@ -31,12 +61,15 @@ send_outcome(const struct send_facts *facts, char text[SEND_OUTCOME_TEXT_MAX])
     const char *error =
         migration->error[0] != '\0' ? migration->error : "QEMU gives no reason";
 
-    if (facts->switching && !migration_destination_failed(migration)) {
+    if (may_have_switched(facts) && !migration_destination_failed(migration)) {
         snprintf(text, SEND_OUTCOME_TEXT_MAX,
-                 "migration: %s during the switchover: %s; %s; the destination "
-                 "may have it as well: if it runs there (mig-recv says so), "
-                 "stop one of the two at once",
-                 migration->status_name, error, where);
+                 "migration: %s%s: %s; %s; the destination may have it as "
+                 "well: if it does (mig-recv says so), only one of the two may "
+                 "run: stop the other at once",
+                 migration->status_name,
+                 facts->switching ? " during the switchover"
+                                  : ", perhaps during the switchover",
+                 error, where);
         return STATUS_UNKNOWN;
     }
     if (facts->cancelled) {

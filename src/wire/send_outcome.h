@@ -4,14 +4,18 @@
 
 #include "base/exit_status.h"
 #include "wire/migration.h"
+#include "wire/qmp_message.h"
 
 enum { SEND_OUTCOME_TEXT_MAX = 1000 };
 
 struct send_facts {
     const struct migration *migration; /* which has failed or was cancelled */
     const char *runstate;              /* of the VM now; "" if not known */
+    struct qmp_version version;        /* of the source's QEMU */
     bool was_running;                  /* the VM ran when it all began */
+    bool runs;                         /* it did until now or the switchover */
     bool switching;                    /* it was stopped for the switchover */
+    bool saw_device;                   /* the status "device" was seen */
     bool cancelled;                    /* we sent migrate_cancel, */
     bool timed_out;                    /* and did so because time was up */
 };

@@ -227,6 +227,7 @@ contradictions_are_named(void **state)
         { 'a', NULL, "auto-converge=off", "contradicts --auto-converge" },
         { 'x', NULL, "xbzrle=off", "contradicts --xbzrle" },
         { 'j', NULL, "return-path=off", "return-path=off contradicts" },
+        { 'j', NULL, "events=off", "events=off contradicts" },
     };
     struct job_config config;
 

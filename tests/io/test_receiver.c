@@ -1,10 +1,13 @@
 /* mig-recv's job, against a QEMU of the test's own. */
 #include "migrate/receiver.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "support_play.h"
+#include "support_session_clock.h"
 #include "support_test.h"
 
 static const char waiting[] =
@@ -18,6 +21,17 @@ wait_for_vm(struct qmp_server *server, const char *name)
 {
     if (strcmp(name, "migrate-incoming") == 0)
         qmp_server_migration(server, "setup", waiting);
+}
+
+/* The same, and QEMU listens at its path. */
+static void
+listen_for_vm(struct qmp_server *server, const char *name)
+{
+    struct play *play = server->arg;
+
+    if (strcmp(name, "migrate-incoming") == 0)
+        play->tunnel = net_listen_unix(play->config.unix_path, 1);
+    wait_for_vm(server, name);
 }
 
 /* A QEMU that waits, until the test goes on. */
@@ -195,6 +209,82 @@ a_qemu_that_waits_already_is_refused(void **state)
     assert_refused(&play, "'active'");
 }
 
+static const char as_asked[] =
+    "{\"return\": [{\"capability\": \"multifd\", \"state\": false},"
+    " {\"capability\": \"events\", \"state\": true}]}";
+
+/* Left behind by an earlier mig-recv. */
+static void
+play_left_waiting(struct play *play, char reply[256])
+{
+    play_open(play, JOB_RECEIVES);
+    play->tunnel = net_listen_unix(play->config.unix_path, 1);
+    snprintf(reply, 256,
+             "{\"return\": {\"socket-address\": [{\"type\": \"unix\", "
+             "\"path\": \"%s\"}]}}",
+             play->config.unix_path);
+    qmp_server_answer(&play->server, "query-migrate", reply);
+    qmp_server_answer(&play->server, "query-migrate-capabilities", as_asked);
+}
+
+static void
+a_qemu_that_waits_already_at_our_path_is_followed(void **state)
+{
+    struct play play;
+    char reply[256];
+
+    (void)state;
+    play_left_waiting(&play, reply);
+    play_start(&play);
+    STAGE_UNTIL(&play.stage,
+                qmp_server_count(&play.server, "query-migrate") == 2);
+    arrive(&play, "{\"return\": {\"status\": \"running\"}}");
+    assert_int_equal(play_end(&play), STATUS_DONE);
+    assert_int_equal(qmp_server_count(&play.server, "migrate-incoming"), 0);
+    assert_int_equal(qmp_server_count(&play.server, "migrate-set-capabilities"),
+                     0);
+    assert_int_equal(qmp_server_count(&play.server, "migrate-set-parameters"),
+                     0);
+    play_close(&play);
+}
+
+static void
+a_qemu_that_waits_with_other_settings_is_refused(void **state)
+{
+    struct play play;
+    char reply[256];
+
+    (void)state;
+    play_left_waiting(&play, reply);
+    assert_null(job_config_option(&play.config, 'm', "4"));
+    assert_refused(&play, "waits for a VM already, and its migration "
+                          "capability 'multifd' is not as it was asked for");
+}
+
+static void
+the_monitor_of_another_process_is_refused(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_open(&play, JOB_RECEIVES);
+    play_start(&play);
+    play.config.pid = getpid();
+    assert_int_equal(play_end(&play), STATUS_FAILED);
+    play_assert_message(&play, "is not this process's");
+    assert_int_equal(qmp_server_count(&play.server, "query-status"), 0);
+    play_close(&play);
+    play_open(&play, JOB_RECEIVES);
+    play.server.on_command = wait_for_vm;
+    play_start(&play);
+    play.config.pid = play.server.process;
+    STAGE_UNTIL(&play.stage,
+                qmp_server_count(&play.server, "query-migrate") == 2);
+    arrive(&play, "{\"return\": {\"status\": \"running\"}}");
+    assert_int_equal(play_end(&play), STATUS_DONE);
+    play_close(&play);
+}
+
 static void
 the_socket_of_another_qemu_is_not_taken_away(void **state)
 {
@@ -251,6 +341,19 @@ a_newer_qemu_lives_on_and_tells_the_cause(void **state)
     play_close(&play);
 }
 
+/* Serve the job to its end, faster than life: it waits for a QEMU to exit. */
+static enum exit_status
+end_fast(struct play *play)
+{
+    enum exit_status status;
+
+    session_clock_speed(20);
+    status = play_end(play);
+    session_clock_speed(1);
+    return status;
+}
+
+/* Its path may be gone: that proves nothing. */
 static void
 a_qemu_that_lives_on_without_us_leaves_the_outcome_open(void **state)
 {
@@ -259,9 +362,95 @@ a_qemu_that_lives_on_without_us_leaves_the_outcome_open(void **state)
     (void)state;
     play_waiting(&play);
     qmp_server_migration(&play.server, "active", active);
+    unlink(play.qmp_path);
     qmp_server_hang_up(&play.server);
-    assert_int_equal(play_end(&play), STATUS_UNKNOWN);
+    assert_int_equal(end_fast(&play), STATUS_UNKNOWN);
     play_assert_message(&play, "still lives");
+    play_close(&play);
+}
+
+static void
+a_qemu_that_is_a_zombie_has_exited(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_waiting(&play);
+    kill(play.server.process, SIGKILL);
+    qmp_server_hang_up(&play.server);
+    assert_int_equal(play_end(&play), STATUS_FAILED);
+    play_close(&play);
+}
+
+/* A QMP connection through another program, over TCP or a Unix socket; QEMU
+ * listens for the VM at its path. */
+static void
+play_through_proxy(struct play *play, bool tcp)
+{
+    struct qmp_server *server = &play->server;
+    uint16_t port;
+
+    play_open(play, JOB_RECEIVES);
+    qmp_server_close(server);
+    unlink(play->qmp_path);
+    if (tcp) {
+        qmp_server_open_fd(server, &play->stage, net_listen_tcp(&port, 4));
+        play->config.target = (struct qmp_target){ .address.port = port };
+        snprintf(play->config.target.address.host,
+                 sizeof play->config.target.address.host, "127.0.0.1");
+    } else {
+        qmp_server_open_proxy(server, &play->stage, play->qmp_path);
+    }
+    server->arg = play;
+    server->on_command = listen_for_vm;
+    qmp_server_answer(server, "query-status",
+                      "{\"return\": {\"status\": \"inmigrate\"}}");
+    play_start(play);
+    STAGE_UNTIL(&play->stage, qmp_server_count(server, "query-migrate") == 2);
+    qmp_server_migration(server, "active", active);
+}
+
+static void
+a_lost_connection_through_another_program_proves_nothing(void **state)
+{
+    struct play play;
+
+    (void)state;
+    for (int tcp = 0; tcp < 2; tcp++) {
+        play_through_proxy(&play, tcp != 0);
+        qmp_server_exit(&play.server);
+        assert_int_equal(end_fast(&play), STATUS_UNKNOWN);
+        play_assert_message(&play, "nothing proves that QEMU has exited");
+        play_close(&play);
+    }
+}
+
+static void
+a_socket_that_qemu_left_behind_proves_that_it_has_exited(void **state)
+{
+    struct play play;
+
+    (void)state;
+    for (int tcp = 0; tcp < 2; tcp++) {
+        play_through_proxy(&play, tcp != 0);
+        fd_close(&play.tunnel);
+        qmp_server_exit(&play.server);
+        assert_int_equal(end_fast(&play), STATUS_FAILED);
+        play_close(&play);
+    }
+}
+
+static void
+a_socket_that_qemu_removed_proves_nothing(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_through_proxy(&play, true);
+    unlink(play.config.unix_path);
+    fd_close(&play.tunnel);
+    qmp_server_exit(&play.server);
+    assert_int_equal(end_fast(&play), STATUS_UNKNOWN);
     play_close(&play);
 }
 
@@ -404,12 +593,21 @@ main(void)
         cmocka_unit_test(without_events_polling_finds_the_end),
         cmocka_unit_test(a_qemu_that_can_receive_nothing_is_refused),
         cmocka_unit_test(a_qemu_that_waits_already_is_refused),
+        cmocka_unit_test(a_qemu_that_waits_already_at_our_path_is_followed),
+        cmocka_unit_test(a_qemu_that_waits_with_other_settings_is_refused),
+        cmocka_unit_test(the_monitor_of_another_process_is_refused),
         cmocka_unit_test(the_socket_of_another_qemu_is_not_taken_away),
         cmocka_unit_test(a_refusal_by_qemu_is_told),
         cmocka_unit_test(a_qemu_that_exits_has_failed_and_says_why_itself),
         cmocka_unit_test(a_newer_qemu_lives_on_and_tells_the_cause),
         cmocka_unit_test(
             a_qemu_that_lives_on_without_us_leaves_the_outcome_open),
+        cmocka_unit_test(a_qemu_that_is_a_zombie_has_exited),
+        cmocka_unit_test(
+            a_lost_connection_through_another_program_proves_nothing),
+        cmocka_unit_test(
+            a_socket_that_qemu_left_behind_proves_that_it_has_exited),
+        cmocka_unit_test(a_socket_that_qemu_removed_proves_nothing),
         cmocka_unit_test(nonsense_from_qemu_leaves_the_outcome_open),
         cmocka_unit_test(a_qemu_that_exits_in_postcopy_leaves_the_outcome_open),
         cmocka_unit_test(

@@ -1,12 +1,16 @@
 /* mig-send's job, against a QEMU of the test's own. */
 #include "migrate/sender.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "support_play.h"
+#include "support_session_clock.h"
 #include "support_test.h"
 
 static const char setup[] = "{\"return\": {\"status\": \"setup\"}}";
@@ -68,6 +72,8 @@ a_migration_goes_from_the_checks_to_the_report(void **state)
                                          "migrate-set-parameters",
                                          "query-migrate-capabilities",
                                          "query-migrate-parameters",
+                                         "query-status",
+                                         "query-migrate",
                                          "migrate" };
     struct play play;
     json_t *arguments;
@@ -244,11 +250,11 @@ a_setting_that_qemu_refuses_or_forgets_is_named(void **state)
     play_open(&play, JOB_SENDS);
     qmp_server_answer(&play.server, "migrate-set-capabilities",
                       "{\"return\": {}}");
-    assert_refused(&play, STATUS_FAILED, "it has not changed");
+    assert_refused(&play, STATUS_FAILED, "'events' is not as it was asked for");
     play_open(&play, JOB_SENDS);
     qmp_server_answer(&play.server, "migrate-set-parameters",
                       "{\"return\": {}}");
-    assert_refused(&play, STATUS_FAILED, "it has not changed");
+    assert_refused(&play, STATUS_FAILED, "is not as it was asked for");
 }
 
 static void
@@ -287,6 +293,70 @@ it_waits_for_the_tunnel(void **state)
     play.tunnel = net_listen_unix(play.config.unix_path, 1);
     assert_int_equal(play_end(&play), STATUS_DONE);
     play_close(&play);
+}
+
+/* Run up to where it waits for the tunnel, then let it come. */
+static void
+open_without_tunnel(struct play *play)
+{
+    play_open(play, JOB_SENDS);
+    fd_close(&play->tunnel);
+    unlink(play->config.unix_path);
+    play->server.on_command = go_on;
+    play_start(play);
+    STAGE_UNTIL(&play->stage,
+                qmp_server_count(&play->server, "query-migrate") == 1);
+    stage_turn(&play->stage);
+}
+
+static void
+what_blocks_a_migration_meanwhile_is_named_too(void **state)
+{
+    struct play play;
+
+    (void)state;
+    open_without_tunnel(&play);
+    qmp_server_answer(&play.server, "query-migrate",
+                      "{\"return\": {\"blocked-reasons\": [\"a new "
+                      "device\"]}}");
+    play.tunnel = net_listen_unix(play.config.unix_path, 1);
+    assert_int_equal(play_end(&play), STATUS_FAILED);
+    play_assert_message(&play, "a new device");
+    assert_int_equal(qmp_server_count(&play.server, "migrate"), 0);
+    play_close(&play);
+}
+
+static void
+a_vm_that_is_stopped_meanwhile_counts_as_stopped(void **state)
+{
+    struct play play;
+
+    (void)state;
+    open_without_tunnel(&play);
+    qmp_server_answer(&play.server, "query-status",
+                      "{\"return\": {\"status\": \"paused\"}}");
+    play.tunnel = net_listen_unix(play.config.unix_path, 1);
+    STAGE_UNTIL(&play.stage, play_json_count(&play, "\"progress\"") > 0);
+    qmp_server_migration(&play.server, "failed", failed);
+    assert_int_equal(play_end(&play), STATUS_FAILED);
+    play_assert_message(&play, "does not run, as before");
+    play_close(&play);
+}
+
+static void
+a_tunnel_that_somebody_else_put_there_is_refused(void **state)
+{
+    struct play play;
+
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("skipped: only root can give a socket away\n");
+        skip();
+    }
+    play_open(&play, JOB_SENDS);
+    assert_return_code(chmod(play.dir, 01777), errno);
+    assert_return_code(chown(play.config.unix_path, 65534, 65534), errno);
+    assert_refused(&play, STATUS_FAILED, "belongs to user 65534");
 }
 
 static void
@@ -428,6 +498,78 @@ a_paused_vm_stays_paused(void **state)
     play_close(&play);
 }
 
+static const char is_paused[] = "{\"return\": {\"status\": \"paused\"}}";
+static const char is_finishing[] =
+    "{\"return\": {\"status\": \"finish-migrate\"}}";
+
+/* QEMU 7.2 says so of a VM that was paused when its switchover fails. */
+static void
+a_paused_vm_that_fails_in_the_switchover_leaves_the_outcome_open(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_open(&play, JOB_SENDS);
+    qmp_server_answer(&play.server, "query-status", is_paused);
+    play.server.on_command = go_on;
+    play_start(&play);
+    STAGE_UNTIL(&play.stage, play_json_count(&play, "\"progress\"") > 0);
+    qmp_server_answer(&play.server, "query-status",
+                      "{\"return\": {\"status\": \"postmigrate\"}}");
+    qmp_server_migration(&play.server, "failed", failed);
+    assert_int_equal(play_end(&play), STATUS_UNKNOWN);
+    play_assert_message(&play, "destination may have it as well");
+    play_close(&play);
+}
+
+static void
+cancel_it(struct qmp_server *server, const char *name)
+{
+    if (strcmp(name, "migrate_cancel") == 0)
+        qmp_server_migration(server, "cancelled", cancelled);
+}
+
+static void
+a_stop_by_somebody_else_is_not_the_switchover(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_active(&play);
+    play.server.on_command = cancel_it;
+    qmp_server_answer(&play.server, "query-status", is_paused);
+    qmp_server_say(&play.server, "{\"event\": \"STOP\"}\n");
+    STAGE_UNTIL(&play.stage,
+                qmp_server_count(&play.server, "query-status") == 3);
+    play_cancel(&play);
+    assert_int_equal(play_end(&play), STATUS_CANCELLED);
+    play_assert_message(&play, "cont starts it");
+    play_close(&play);
+}
+
+static void
+a_switchover_after_a_stop_by_somebody_else_is_seen(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_active(&play);
+    qmp_server_answer(&play.server, "query-status", is_paused);
+    qmp_server_say(&play.server, "{\"event\": \"STOP\"}\n");
+    STAGE_UNTIL(&play.stage,
+                qmp_server_count(&play.server, "query-status") == 3);
+    qmp_server_answer(&play.server, "query-status", is_finishing);
+    qmp_server_say(&play.server, "{\"event\": \"RESUME\"}\n"
+                                 "{\"event\": \"STOP\"}\n");
+    STAGE_UNTIL(&play.stage,
+                qmp_server_count(&play.server, "query-status") == 4);
+    qmp_server_answer(&play.server, "query-status",
+                      "{\"return\": {\"status\": \"running\"}}");
+    qmp_server_migration(&play.server, "failed", failed);
+    assert_int_equal(play_end(&play), STATUS_UNKNOWN);
+    play_close(&play);
+}
+
 static void
 a_failure_in_the_switchover_leaves_the_outcome_open(void **state)
 {
@@ -443,11 +585,118 @@ a_failure_in_the_switchover_leaves_the_outcome_open(void **state)
     play_close(&play);
 }
 
+static const char refusal[] =
+    "{\"error\": {\"class\": \"GenericError\", \"desc\": \"not now\"}}";
+
 static void
-cancel_it(struct qmp_server *server, const char *name)
+cancel_at_third(struct qmp_server *server, const char *name)
 {
-    if (strcmp(name, "migrate_cancel") == 0)
+    unsigned count = qmp_server_count(server, "migrate_cancel");
+
+    if (strcmp(name, "migrate_cancel") != 0)
+        return;
+    if (count == 2)
+        qmp_server_answer(server, "migrate_cancel", "{\"return\": {}}");
+    if (count == 3)
         qmp_server_migration(server, "cancelled", cancelled);
+}
+
+static void
+a_cancel_that_qemu_refuses_is_tried_again(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_active(&play);
+    qmp_server_answer(&play.server, "migrate_cancel", refusal);
+    play.server.on_command = cancel_at_third;
+    play_cancel(&play);
+    assert_int_equal(play_end(&play), STATUS_CANCELLED);
+    assert_int_equal(qmp_server_count(&play.server, "migrate_cancel"), 3);
+    play_close(&play);
+}
+
+static void
+a_cancel_without_a_reply_is_tried_again(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_active(&play);
+    qmp_server_answer(&play.server, "migrate_cancel", NULL);
+    play_cancel(&play);
+    session_clock_speed(20);
+    STAGE_UNTIL(&play.stage,
+                qmp_server_count(&play.server, "migrate_cancel") == 2);
+    session_clock_speed(1);
+    qmp_server_migration(&play.server, "cancelled", cancelled);
+    assert_int_equal(play_end(&play), STATUS_CANCELLED);
+    play_close(&play);
+}
+
+static void
+go_silent(struct play *play)
+{
+    static const char *const asked[] = { "query-migrate", "query-status",
+                                         "migrate_cancel" };
+
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+        qmp_server_answer(&play->server, asked[i], NULL);
+}
+
+static void
+a_silent_qemu_is_left_after_ctrl_c(void **state)
+{
+    uint64_t since_ms;
+    struct play play;
+
+    (void)state;
+    play_active(&play);
+    go_silent(&play);
+    play_cancel(&play);
+    since_ms = stage_now_ms();
+    session_clock_speed(20);
+    assert_int_equal(play_end(&play), STATUS_UNKNOWN);
+    assert_in_range(stage_now_ms() - since_ms, 12000, 25000);
+    session_clock_speed(1);
+    play_assert_message(&play, "has not said anything for 15 s while the "
+                               "migration was 'active'");
+    play_close(&play);
+}
+
+static void
+a_silent_qemu_is_left_when_time_is_up(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_open(&play, JOB_SENDS);
+    play.config.timeout_ms = 500;
+    play.server.on_command = go_on;
+    play_start(&play);
+    STAGE_UNTIL(&play.stage, play_json_count(&play, "\"progress\"") > 0);
+    go_silent(&play);
+    session_clock_speed(20);
+    assert_int_equal(play_end(&play), STATUS_UNKNOWN);
+    session_clock_speed(1);
+    play_close(&play);
+}
+
+static void
+a_silent_qemu_is_waited_for_as_long_as_nobody_minds(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_active(&play);
+    go_silent(&play);
+    session_clock_speed(20);
+    stage_turns_in(&play.stage, 1500);
+    session_clock_speed(1);
+    assert_false(play.done);
+    qmp_server_migration(&play.server, "completed", completed);
+    assert_int_equal(play_end(&play), STATUS_DONE);
+    play_close(&play);
 }
 
 static void
@@ -690,7 +939,7 @@ wherever_qemu_is_lost_the_status_tells_what_is_known(void **state)
             assert_true(status == STATUS_UNKNOWN || status == STATUS_DONE);
         else
             assert_true(status == STATUS_FAILED ||
-                        (status == STATUS_UNKNOWN && at == 9));
+                        (status == STATUS_UNKNOWN && at == 11));
         play_close(&play);
     }
 }
@@ -713,7 +962,7 @@ wherever_it_is_cancelled_it_ends_well(void **state)
     enum exit_status status = STATUS_CANCELLED;
 
     (void)state;
-    for (size_t at = 1; at < 20; at++) {
+    for (size_t at = 1; at < 22; at++) {
         play_open(&play, JOB_SENDS);
         play.server.on_command = cancel_at_last;
         play.cancel_at = at;
@@ -772,6 +1021,9 @@ main(void)
         cmocka_unit_test(a_setting_that_qemu_refuses_or_forgets_is_named),
         cmocka_unit_test(an_old_qemu_that_knows_no_queries_still_migrates),
         cmocka_unit_test(it_waits_for_the_tunnel),
+        cmocka_unit_test(what_blocks_a_migration_meanwhile_is_named_too),
+        cmocka_unit_test(a_vm_that_is_stopped_meanwhile_counts_as_stopped),
+        cmocka_unit_test(a_tunnel_that_somebody_else_put_there_is_refused),
         cmocka_unit_test(a_stale_socket_is_no_tunnel),
         cmocka_unit_test(a_file_at_the_tunnels_path_is_an_error_at_once),
         cmocka_unit_test(nobody_connects_to_the_tunnel_but_qemu),
@@ -780,7 +1032,16 @@ main(void)
         cmocka_unit_test(a_failure_is_told_with_its_cause),
         cmocka_unit_test(a_vm_that_resumes_a_little_later_is_waited_for),
         cmocka_unit_test(a_paused_vm_stays_paused),
+        cmocka_unit_test(
+            a_paused_vm_that_fails_in_the_switchover_leaves_the_outcome_open),
+        cmocka_unit_test(a_stop_by_somebody_else_is_not_the_switchover),
+        cmocka_unit_test(a_switchover_after_a_stop_by_somebody_else_is_seen),
         cmocka_unit_test(a_failure_in_the_switchover_leaves_the_outcome_open),
+        cmocka_unit_test(a_cancel_that_qemu_refuses_is_tried_again),
+        cmocka_unit_test(a_cancel_without_a_reply_is_tried_again),
+        cmocka_unit_test(a_silent_qemu_is_left_after_ctrl_c),
+        cmocka_unit_test(a_silent_qemu_is_left_when_time_is_up),
+        cmocka_unit_test(a_silent_qemu_is_waited_for_as_long_as_nobody_minds),
         cmocka_unit_test(ctrl_c_cancels_and_waits_for_the_outcome),
         cmocka_unit_test(a_cancel_that_qemu_calls_a_failure_is_a_cancel),
         cmocka_unit_test(a_cancel_that_comes_too_late_is_a_success),

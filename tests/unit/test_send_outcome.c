@@ -34,7 +34,8 @@ a_failure_is_told_with_its_cause_and_where_the_vm_is(void **state)
     struct migration migration = ended(MIGRATION_FAILED, "no luck");
     struct send_facts facts = { .migration = &migration,
                                 .runstate = "running",
-                                .was_running = true };
+                                .was_running = true,
+                                .runs = true };
 
     (void)state;
     assert_outcome(&facts, STATUS_FAILED, "failed: no luck; the VM runs on");
@@ -49,6 +50,7 @@ a_cancel_is_no_failure_even_if_qemu_calls_it_one(void **state)
     struct send_facts facts = { .migration = &migration,
                                 .runstate = "running",
                                 .was_running = true,
+                                .runs = true,
                                 .cancelled = true };
 
     (void)state;
@@ -63,7 +65,8 @@ a_cancel_by_somebody_else_is_named(void **state)
     struct migration migration = ended(MIGRATION_CANCELLED, "");
     struct send_facts facts = { .migration = &migration,
                                 .runstate = "running",
-                                .was_running = true };
+                                .was_running = true,
+                                .runs = true };
 
     (void)state;
     assert_outcome(&facts, STATUS_CANCELLED, "somebody else");
@@ -76,6 +79,7 @@ a_failure_in_the_switchover_leaves_the_outcome_open(void **state)
     struct send_facts facts = { .migration = &migration,
                                 .runstate = "running",
                                 .was_running = true,
+                                .runs = true,
                                 .switching = true };
 
     (void)state;
@@ -92,10 +96,53 @@ a_failure_in_the_switchover_with_proof_is_a_failure(void **state)
     struct send_facts facts = { .migration = &migration,
                                 .runstate = "running",
                                 .was_running = true,
+                                .runs = true,
                                 .switching = true };
 
     (void)state;
     assert_outcome(&facts, STATUS_FAILED, "the VM runs on");
+}
+
+static void
+assert_paused(struct qmp_version version, const char *runstate, bool saw_device,
+              const char *error, enum exit_status status)
+{
+    struct migration migration = ended(MIGRATION_FAILED, error);
+    struct send_facts facts = { .migration = &migration,
+                                .runstate = runstate,
+                                .version = version,
+                                .saw_device = saw_device };
+
+    assert_outcome(&facts, status,
+                   status == STATUS_UNKNOWN ? "perhaps during the switchover"
+                                            : "as before");
+    facts.cancelled = true;
+    assert_outcome(&facts, status == STATUS_UNKNOWN ? status : STATUS_CANCELLED,
+                   "");
+}
+
+static void
+a_vm_that_did_not_run_may_be_at_the_destination_unless_there_is_proof(
+    void **state)
+{
+    static const struct qmp_version none = { 0, 0, 0 }, v7 = { 7, 2, 22 },
+                                    v8_0 = { 8, 0, 9 }, v8_1 = { 8, 1, 0 },
+                                    v9 = { 9, 2, 0 }, v10 = { 10, 0, 0 };
+    const char broken[] = "Unable to write to socket: Broken pipe";
+
+    (void)state;
+    assert_paused(v7, "paused", false, "", STATUS_FAILED);
+    assert_paused(v7, "postmigrate", false, "", STATUS_UNKNOWN);
+    assert_paused(v7, "finish-migrate", false, "", STATUS_UNKNOWN);
+    assert_paused(v7, "postmigrate", false, broken, STATUS_FAILED);
+    assert_paused(v7, "", false, "", STATUS_UNKNOWN);
+    assert_paused(v8_0, "paused", false, "", STATUS_FAILED);
+    assert_paused(v8_1, "paused", false, "", STATUS_UNKNOWN);
+    assert_paused(v8_1, "paused", false, broken, STATUS_FAILED);
+    assert_paused(v9, "paused", true, "", STATUS_UNKNOWN);
+    assert_paused(v10, "paused", true, "", STATUS_UNKNOWN);
+    assert_paused(v10, "paused", false, "", STATUS_FAILED);
+    assert_paused(none, "paused", false, "", STATUS_UNKNOWN);
 }
 
 static void
@@ -117,6 +164,8 @@ main(void)
         cmocka_unit_test(a_cancel_by_somebody_else_is_named),
         cmocka_unit_test(a_failure_in_the_switchover_leaves_the_outcome_open),
         cmocka_unit_test(a_failure_in_the_switchover_with_proof_is_a_failure),
+        cmocka_unit_test(
+            a_vm_that_did_not_run_may_be_at_the_destination_unless_there_is_proof),
         cmocka_unit_test(the_whereabouts_fit_the_runstate),
     };
 
