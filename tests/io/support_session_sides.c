@@ -1,0 +1,151 @@
+#include "support_session_sides.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "io/transport.h"
+#include "support_faults.h"
+#include "support_net.h"
+#include "support_test.h"
+
+static void
+on_lost(void *arg, const char *why, bool in_order)
+{
+    struct side *side = arg;
+
+    side->lost++;
+    side->in_order = in_order;
+    snprintf(side->why, sizeof side->why, "%s", why);
+    if (in_order && session_channel_complete(side->channel))
+        side->over = true;
+}
+
+/* The server closes; the client waits for that. */
+static void
+on_server_finished(void *arg)
+{
+    struct side *side = arg;
+
+    side->finished++;
+    session_channel_close_transport(side->channel);
+    side->over = true;
+}
+
+static void
+on_failed(void *arg, enum reason reason)
+{
+    struct side *side = arg;
+
+    side->failed++;
+    side->reason = reason;
+}
+
+static void
+side_open(struct sides *rig, struct side *side, uint32_t window)
+{
+    int fds[2];
+
+    *side = (struct side){ .is_server = side == &rig->side[1] };
+    side->channel = session_channel_new(&(struct session_channel_options){
+        .loop = rig->stage.loop,
+        .number = 1,
+        .window = window,
+        .on_lost = on_lost,
+        .on_finished = side->is_server ? on_server_finished : NULL,
+        .on_failed = on_failed,
+        .local_reason =
+            side->is_server ? REASON_DESTINATION_CLOSED : REASON_CANCELLED,
+        .arg = side,
+    });
+    assert_non_null(side->channel);
+    net_unix_pair(fds);
+    net_send_buffer(fds[1], SIDES_SOCKET_BYTES);
+    peer_open(&side->qemu, &rig->stage, fds[1]);
+    session_channel_set_local(side->channel,
+                              transport_new(rig->stage.loop, fds[0]));
+}
+
+static void
+side_close(struct side *side)
+{
+    session_channel_free(side->channel);
+    peer_close(&side->qemu);
+}
+
+void
+sides_open(struct sides *rig, uint32_t window)
+{
+    memset(rig, 0, sizeof *rig);
+    stage_open(&rig->stage);
+    side_open(rig, &rig->side[0], window);
+    side_open(rig, &rig->side[1], window);
+    faults_clear();
+}
+
+enum reason
+sides_attach(struct sides *rig, struct side *side, int fd,
+             const struct greeting_position *peer, uint64_t *replay)
+{
+    struct transport *transport = transport_new(rig->stage.loop, fd);
+    enum reason reason =
+        session_channel_attach(side->channel, transport, peer, NULL, 0, replay);
+
+    if (reason != REASON_NONE)
+        transport_free(transport);
+    return reason;
+}
+
+void
+sides_join(struct sides *rig, size_t chunk, uint64_t bytes)
+{
+    struct greeting_position positions[2];
+    uint64_t replay;
+    int ends[2];
+
+    if (rig->wired)
+        session_wire_cut(&rig->wire);
+    for (int i = 0; i < 2; i++)
+        session_channel_greet(rig->side[i].channel, &positions[i]);
+    session_wire_open(&rig->wire, &rig->stage, chunk, bytes, ends);
+    rig->wired = true;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(
+            sides_attach(rig, &rig->side[i], ends[i], &positions[!i], &replay),
+            REASON_NONE);
+}
+
+void
+sides_open_alone(struct sides *rig, uint32_t window, uint32_t room)
+{
+    const struct greeting_position zero = { .window = room };
+    struct greeting_position own;
+    uint64_t replay;
+    int fds[2];
+
+    memset(rig, 0, sizeof *rig);
+    stage_open(&rig->stage);
+    side_open(rig, &rig->side[0], window);
+    net_unix_pair(fds);
+    net_send_buffer(fds[0], SIDES_SOCKET_BYTES);
+    session_peer_open(&rig->peer, &rig->stage, fds[1], ROLE_FRAMES);
+    rig->has_peer = true;
+    session_channel_greet(rig->side[0].channel, &own);
+    assert_int_equal(own.delivered, 0);
+    assert_int_equal(own.window, window);
+    assert_int_equal(sides_attach(rig, &rig->side[0], fds[0], &zero, &replay),
+                     REASON_NONE);
+    faults_clear();
+}
+
+void
+sides_close(struct sides *rig)
+{
+    side_close(&rig->side[0]);
+    if (rig->has_peer)
+        session_peer_close(&rig->peer);
+    else
+        side_close(&rig->side[1]);
+    if (rig->wired)
+        session_wire_cut(&rig->wire);
+    stage_close(&rig->stage);
+}
