@@ -164,7 +164,8 @@ server_session_end(struct server_session *session, enum reason reason)
     timer_stop(session->look);
     let_qemu_go(session);
     if (reason == REASON_NONE) {
-        spent_sockets_add(session->options.spent, session->unix_path);
+        spent_sockets_add(session->options.spent, session->unix_path,
+                          loop_now_ms(session->options.loop));
     } else {
         session->flush_until_ms = loop_now_ms(session->options.loop) + FLUSH_MS;
         flush(session);
@@ -325,7 +326,8 @@ on_look(void *arg)
     if (session->next > 1)
         return; /* the source has connected: the gate looks now */
     ready = unix_listening(session->unix_path) == 1 &&
-            !spent_sockets_has(session->options.spent, session->unix_path);
+            !spent_sockets_has(session->options.spent, session->unix_path,
+                               loop_now_ms(session->options.loop));
     if (ready && !socket_file_trusted(session->unix_path, why)) {
         if (!session->warned)
             log_warnx("%s: %s", session->label, why);
