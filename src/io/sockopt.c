@@ -9,7 +9,8 @@
 #include "base/value.h"
 
 enum {
-    BUFFER_BYTES = 4 << 20,
+    BUFFER_BYTES = 4 << 20, /* which the kernel doubles: */
+    DOUBLED_BYTES = 2 * BUFFER_BYTES,
 
     /*
      * What is written but not sent waits here, where it can't be counted; the
@@ -72,11 +73,11 @@ sockopt_tcp_bulk(int fd)
     /*
      * A size that is set switches the tuning off, so it is set only where the
      * tuning stops short; and it is forced, because without the privilege the
-     * size would be cut down to net.core.rmem_max.  The kernel doubles it.
+     * size would be cut down to net.core.rmem_max.
      */
-    if (tuned_bytes("/proc/sys/net/ipv4/tcp_wmem") < 2 * BUFFER_BYTES)
+    if (tuned_bytes("/proc/sys/net/ipv4/tcp_wmem") < DOUBLED_BYTES)
         set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES);
-    if (tuned_bytes("/proc/sys/net/ipv4/tcp_rmem") < 2 * BUFFER_BYTES)
+    if (tuned_bytes("/proc/sys/net/ipv4/tcp_rmem") < DOUBLED_BYTES)
         set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES);
 }
 

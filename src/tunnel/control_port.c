@@ -35,10 +35,7 @@ read_some(struct control_port *port)
     return false;
 }
 
-/*
- * One message a call, because a callback may free the port; the rest waits in
- * the splitter, and the loop comes back as long as there is something to read.
- */
+/* After END the port may be gone; nothing counts after it anyway. */
 static void
 on_ready(void *arg, bool readable, bool writable)
 {

@@ -17,7 +17,8 @@ struct control_port_options {
 
     /**
      * on_message(arg, message):
-     * The other end says ${message}.  The callback may free the port.
+     * The other end says ${message}.  The callback may free the port if it is
+     * END, after which there is no other.
      */
     void (*on_message)(void *arg, const struct control_message *message);
 

@@ -73,6 +73,15 @@ is_ready(struct qemu_gate *gate)
     return listening == 1;
 }
 
+/* Nobody listens yet, or this host is short of something for the moment. */
+static bool
+may_pass(const struct qemu_gate *gate, int error)
+{
+    if (error == ECONNREFUSED || error == ENOENT)
+        return gate->first;
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 static void
 connect_now(struct qemu_gate *gate)
 {
@@ -93,9 +102,7 @@ connect_now(struct qemu_gate *gate)
         gate->options.on_connected(gate->options.arg, qemu, NULL);
     else if (errno == EAGAIN)
         try_again(gate, RETRY_MS, "its backlog stays full");
-    else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
-        try_again(gate, LOOK_MS, strerror(errno));
-    else if (gate->first && (errno == ECONNREFUSED || errno == ENOENT))
+    else if (may_pass(gate, errno))
         try_again(gate, LOOK_MS, strerror(errno));
     else
         give_up(gate, strerror(errno));

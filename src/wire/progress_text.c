@@ -57,7 +57,7 @@ add_time(struct fields *fields, const char *before, int64_t ms)
 static void
 add_standstill(struct fields *fields, int64_t ms, const char *second)
 {
-    if (ms < 60 * 1000)
+    if (ms < INT64_C(60000))
         add(fields, "stalled %" PRId64 "%s", ms / 1000, second);
     else
         add_time(fields, "stalled ", ms);
