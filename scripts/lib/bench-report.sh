@@ -197,12 +197,12 @@ Each channel writes 525,632 bytes at once from 129 pieces and is read 219,264
 bytes at once, as the channels of multifd do.
 END
     migration)
-        local guest='is paused' memory='is allocated beforehand'
+        local guest='is paused' memory='is not allocated before it is written'
         if [[ $guest_runs == yes ]]; then
             guest='goes on dirtying 16 MiB of it'
         fi
-        if [[ $memory_cold == yes ]]; then
-            memory='is not allocated before it is written'
+        if [[ $memory_preallocated == yes ]]; then
+            memory='is allocated beforehand'
         fi
         cat <<END
 The guest (TCG) has filled its memory with pseudo-random pages and $guest.

@@ -106,14 +106,14 @@ vm_shape() {
 }
 
 # qemu_start NAME OPTION...: a QEMU with the guest's image.  Sets qemu_pid; its
-# QMP socket is $work/NAME.qmp.  It runs behind ${side[@]}.  Unless --cold was
-# given its memory is allocated beforehand: a host that has to find a page at
-# its first use takes far longer at some times than at others, and that is no
-# business of a relay.
+# QMP socket is $work/NAME.qmp.  It runs behind ${side[@]}.  Its memory is
+# allocated as it is written, as in any QEMU that is not told otherwise.  A host
+# that has to find a page at its first use takes far longer at some times than
+# at others; with --preallocate that is out of the figures.
 qemu_start() {
-    local name=$1 touch=on
-    if [[ $memory_cold == yes ]]; then
-        touch=off
+    local name=$1 touch=off
+    if [[ $memory_preallocated == yes ]]; then
+        touch=on
     fi
     shift
     rm -f "$work/$name.qmp" "$work/$name.serial"

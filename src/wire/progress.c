@@ -23,6 +23,16 @@ enum {
     FIRST_DIRTY_ITERATION = 2 /* the first sends everything */
 };
 
+int64_t
+progress_rate(int64_t bytes, int64_t ms)
+{
+    static const double nonsense = 1e18; /* well inside an int64_t */
+    double rate = (double)bytes * 1000 / (double)ms;
+
+    return rate < nonsense && rate > -nonsense ? (int64_t)rate
+                                               : PROGRESS_ABSENT;
+}
+
 /* Bytes that QEMU sent by other means, as xbzrle, are only in the sum of the
  * bytes on the wire, so the larger of the two counts. */
 static int64_t
@@ -72,7 +82,6 @@ rate_of(const struct progress *progress, enum progress_count what)
     const struct progress_sample *last =
         &progress->samples[progress->sample_count - 1];
     const struct progress_sample *first = last;
-
     while (first > progress->samples &&
            last->at_ms - first[-1].at_ms <= RATE_WINDOW_MS)
         first--;
@@ -80,8 +89,8 @@ rate_of(const struct progress *progress, enum progress_count what)
         first--;
     if (last->at_ms == first->at_ms)
         return PROGRESS_ABSENT;
-    return (int64_t)((double)(last->bytes[what] - first->bytes[what]) * 1000 /
-                     (double)(last->at_ms - first->at_ms));
+    return progress_rate(last->bytes[what] - first->bytes[what],
+                         (int64_t)(last->at_ms - first->at_ms));
 }
 
 static int64_t

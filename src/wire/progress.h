@@ -88,4 +88,11 @@ void progress_take(struct progress *progress, const struct migration *migration,
  */
 void progress_view(const struct progress *progress, struct progress_view *view);
 
+/**
+ * progress_rate(bytes, ms):
+ * Return ${bytes} in ${ms} (> 0) milliseconds as bytes a second, or
+ * PROGRESS_ABSENT if that is more than any QEMU can mean.
+ */
+int64_t progress_rate(int64_t bytes, int64_t ms);
+
 #endif

@@ -277,7 +277,7 @@ progress_average_rate(const struct progress *progress)
     if (migration->total_time_ms == MIGRATION_ABSENT || ms <= 0 ||
         migration->transferred_bytes == MIGRATION_ABSENT)
         return PROGRESS_ABSENT;
-    return (int64_t)((double)migration->transferred_bytes * 1000 / (double)ms);
+    return progress_rate(migration->transferred_bytes, ms);
 }
 
 void

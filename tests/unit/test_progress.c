@@ -365,10 +365,24 @@ it_is_not_stuck_when_it_can_end_or_nothing_is_known(void **state)
     assert_false(is_stuck(MIGRATION_COMPLETED, 301, 10));
 }
 
+static void
+a_rate_beyond_belief_is_none(void **state)
+{
+    (void)state;
+    assert_int_equal(progress_rate(0, 1), 0);
+    assert_int_equal(progress_rate(3000, 1500), 2000);
+    assert_int_equal(progress_rate(-3000, 1500), -2000);
+    assert_int_equal(progress_rate(999999999999999, 1), 999999999999999000);
+    assert_int_equal(progress_rate(1000000000000001, 1), PROGRESS_ABSENT);
+    assert_int_equal(progress_rate(INT64_MAX, 1), PROGRESS_ABSENT);
+    assert_int_equal(progress_rate(-INT64_MAX, 1), PROGRESS_ABSENT);
+}
+
 int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rate_beyond_belief_is_none),
         cmocka_unit_test(nothing_can_be_told_at_first),
         cmocka_unit_test(rates_and_eta_come_from_two_samples),
         cmocka_unit_test(a_rate_is_that_of_the_last_seconds),
