@@ -119,17 +119,6 @@ count(struct session_client *client, struct session_totals *totals)
     }
 }
 
-static enum exit_status
-status_of(enum reason reason)
-{
-    switch (reason) {
-    case REASON_NONE: return STATUS_DONE;
-    case REASON_CANCELLED:
-    case REASON_STOPPED: return STATUS_CANCELLED;
-    default: return STATUS_FAILED;
-    }
-}
-
 static void
 done(struct session_client *client)
 {
@@ -215,7 +204,7 @@ end_session(struct session_client *client, enum reason reason, bool tell)
         log_warnx("%s: %s", client->label, reason_text(reason));
     }
     if (client->used)
-        client->status = status_of(reason);
+        client->status = session_status(reason);
     if (reason != REASON_NONE) {
         doom(client, reason);
     } else {

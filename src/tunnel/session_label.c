@@ -33,3 +33,14 @@ session_log_end(const char *label, enum reason reason,
         text_duration(took, totals->ms),
         text_rate(rate, totals->there_bytes, totals->ms));
 }
+
+enum exit_status
+session_status(enum reason reason)
+{
+    switch (reason) {
+    case REASON_NONE: return STATUS_DONE;
+    case REASON_CANCELLED:
+    case REASON_STOPPED: return STATUS_CANCELLED;
+    default: return STATUS_FAILED;
+    }
+}

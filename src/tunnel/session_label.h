@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "base/exit_status.h"
 #include "wire/greeting.h"
 #include "wire/reason.h"
 
@@ -33,5 +34,11 @@ const char *session_label(char buf[SESSION_LABEL_MAX],
  */
 void session_log_end(const char *label, enum reason reason,
                      const struct session_totals *totals);
+
+/**
+ * session_status(reason):
+ * Return the exit status that a session's end stands for.
+ */
+enum exit_status session_status(enum reason reason);
 
 #endif

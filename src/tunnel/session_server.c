@@ -12,6 +12,7 @@
 #include "io/timer.h"
 #include "tunnel/greeter.h"
 #include "tunnel/server_session.h"
+#include "tunnel/session_label.h"
 #include "tunnel/spent_sockets.h"
 
 /*
@@ -73,17 +74,6 @@ say_dropped(struct session_server *server, const struct greeter *greeter,
     log_info("%s dropped: %s", greeter->peer, why);
 }
 
-static enum exit_status
-status_of(enum reason reason)
-{
-    switch (reason) {
-    case REASON_NONE: return STATUS_DONE;
-    case REASON_CANCELLED:
-    case REASON_STOPPED: return STATUS_CANCELLED;
-    default: return STATUS_FAILED;
-    }
-}
-
 /* Nothing more to do: all sessions are gone, and there will be no other. */
 static void
 check_done(struct session_server *server)
@@ -104,7 +94,7 @@ on_ended(void *arg, struct server_session *session, enum reason reason)
     if (!server_session_used(session))
         return; /* no migration has ended */
     server->ended_one = true;
-    server->status = status_of(reason);
+    server->status = session_status(reason);
 }
 
 static void
