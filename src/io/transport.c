@@ -6,14 +6,19 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "io/loop.h"
+#include "io/timer.h"
+#include "io/tls_stream.h"
 
 struct transport {
     int fd;
+    struct tls_stream *tls; /* NULL if plain */
+    struct timer *again;    /* with TLS: something is read, but not taken */
     bool want_read;
     bool want_write;
     struct event *read_event;
@@ -30,6 +35,27 @@ on_event(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     transport->on_ready(transport->arg, (what & EV_READ) != 0,
                         (what & EV_WRITE) != 0);
+}
+
+/* The socket will not say that TLS has something left. */
+static void
+on_again(void *arg)
+{
+    struct transport *transport = arg;
+
+    if (transport->want_read && tls_stream_pending(transport->tls))
+        transport->on_ready(transport->arg, true, false);
+}
+
+static void
+look_again(struct transport *transport)
+{
+    int error = errno;
+
+    if (transport->want_read && tls_stream_pending(transport->tls) &&
+        !timer_pending(transport->again))
+        timer_start(transport->again, 0);
+    errno = error;
 }
 
 struct transport *
@@ -55,17 +81,46 @@ transport_new(struct loop *loop, int fd)
     return transport;
 }
 
+struct transport *
+transport_new_tls(struct loop *loop, int fd, struct tls_stream *stream)
+{
+    struct transport *transport = transport_new(loop, fd);
+
+    if (transport == NULL) {
+        tls_stream_free(stream);
+        errno = ENOMEM;
+        return NULL;
+    }
+    transport->tls = stream;
+    transport->again = timer_new(loop, on_again, transport);
+    if (transport->again != NULL)
+        return transport;
+    transport_free(transport);
+    errno = ENOMEM;
+    return NULL;
+}
+
+static void
+destroy(struct transport *transport)
+{
+    if (transport->read_event != NULL)
+        event_free(transport->read_event);
+    if (transport->write_event != NULL)
+        event_free(transport->write_event);
+    timer_free(transport->again);
+    tls_stream_free(transport->tls);
+    close(transport->fd);
+    free(transport);
+}
+
 void
 transport_free(struct transport *transport)
 {
     if (transport == NULL)
         return;
-    if (transport->read_event != NULL)
-        event_free(transport->read_event);
-    if (transport->write_event != NULL)
-        event_free(transport->write_event);
-    close(transport->fd);
-    free(transport);
+    if (transport->tls != NULL)
+        (void)tls_stream_end(transport->tls); /* as far as there is room */
+    destroy(transport);
 }
 
 void
@@ -76,7 +131,21 @@ transport_abort(struct transport *transport)
     if (transport == NULL)
         return;
     setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    transport_free(transport);
+    destroy(transport);
+}
+
+const char *
+transport_identity(const struct transport *transport)
+{
+    return transport->tls != NULL ? tls_stream_identity(transport->tls) : "";
+}
+
+const char *
+transport_why(const struct transport *transport)
+{
+    if (transport->tls != NULL && errno == EPROTO)
+        return tls_stream_why(transport->tls);
+    return strerror(errno);
 }
 
 void
@@ -105,6 +174,8 @@ transport_want(struct transport *transport, bool readable, bool writable)
 {
     want(transport->read_event, &transport->want_read, readable);
     want(transport->write_event, &transport->want_write, writable);
+    if (transport->tls != NULL)
+        look_again(transport);
 }
 
 ssize_t
@@ -112,6 +183,11 @@ transport_readv(struct transport *transport, const struct iovec *iov, int count)
 {
     ssize_t n;
 
+    if (transport->tls != NULL) {
+        n = tls_stream_readv(transport->tls, iov, count);
+        look_again(transport);
+        return n;
+    }
     do
         n = readv(transport->fd, iov, count);
     while (n < 0 && errno == EINTR);
@@ -124,10 +200,20 @@ transport_writev(struct transport *transport, struct iovec *iov, int count)
     struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)count };
     ssize_t n;
 
+    if (transport->tls != NULL)
+        return tls_stream_writev(transport->tls, iov, count);
     do
         n = sendmsg(transport->fd, &msg, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     return n;
+}
+
+/* Bytes have to be encrypted here, and not by the kernel. */
+static bool
+no_splice(const struct transport *transport)
+{
+    errno = EINVAL;
+    return transport->tls != NULL;
 }
 
 ssize_t
@@ -135,6 +221,8 @@ transport_splice_in(struct transport *transport, int pipe_fd, size_t bytes)
 {
     ssize_t n;
 
+    if (no_splice(transport))
+        return -1;
     do
         n = splice(transport->fd, NULL, pipe_fd, NULL, bytes,
                    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
@@ -147,6 +235,8 @@ transport_splice_out(struct transport *transport, int pipe_fd, size_t bytes)
 {
     ssize_t n;
 
+    if (no_splice(transport))
+        return -1;
     do
         n = splice(pipe_fd, NULL, transport->fd, NULL, bytes,
                    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
@@ -157,6 +247,9 @@ transport_splice_out(struct transport *transport, int pipe_fd, size_t bytes)
 int
 transport_shutdown_write(struct transport *transport)
 {
+    if (transport->tls != NULL && tls_stream_end(transport->tls) != 0 &&
+        errno != EPIPE && errno != ECONNRESET)
+        return -1;
     if (shutdown(transport->fd, SHUT_WR) == 0 || errno == ENOTCONN ||
         errno == ECONNRESET || errno == EPIPE)
         return 0;
@@ -172,11 +265,13 @@ transport_shutdown_read(struct transport *transport)
 size_t
 transport_unsent(const struct transport *transport)
 {
+    size_t sealed =
+        transport->tls != NULL ? tls_stream_unsent(transport->tls) : 0;
     int bytes = 0;
 
     if (ioctl(transport->fd, SIOCOUTQ, &bytes) != 0 || bytes < 0)
-        return 0;
-    return (size_t)bytes;
+        return sealed;
+    return sealed + (size_t)bytes;
 }
 
 bool

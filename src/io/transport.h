@@ -1,7 +1,7 @@
 /*
- * A transport is a connected stream socket on a loop: a TCP connection, or a
- * Unix one to a QEMU.  Everything above reads and writes through it, so that
- * an encrypted transport can take the place of a plain one.
+ * A transport is a connected stream socket on a loop: a TCP connection, plain
+ * or with TLS, or a Unix one to a QEMU.  Everything above reads and writes
+ * through it and need not know which it is.
  *
  * Its owner says which readiness it waits for; nothing is read or written
  * behind its back.
@@ -15,6 +15,7 @@
 #include <sys/uio.h>
 
 struct loop;
+struct tls_stream;
 struct transport;
 
 /**
@@ -24,6 +25,29 @@ struct transport;
  * The caller ends it with transport_free or transport_abort.
  */
 struct transport *transport_new(struct loop *loop, int fd);
+
+/**
+ * transport_new_tls(loop, fd, stream):
+ * The same with TLS, after the handshake: ${stream} is the transport's from now
+ * on, too, and is freed before ${fd} is closed.
+ */
+struct transport *transport_new_tls(struct loop *loop, int fd,
+                                    struct tls_stream *stream);
+
+/**
+ * transport_identity(transport):
+ * Return whom the peer has proved to be (io/tls.h), "" where there is no TLS.
+ * Good as long as the transport is.
+ */
+const char *transport_identity(const struct transport *transport);
+
+/**
+ * transport_why(transport):
+ * Return one line on the read or write that failed last, for which errno must
+ * still be as it was: what TLS says of EPROTO, else strerror's words.  Good as
+ * long as the transport is.
+ */
+const char *transport_why(const struct transport *transport);
 
 /**
  * transport_free(transport):
@@ -59,9 +83,10 @@ void transport_want(struct transport *transport, bool readable, bool writable);
 
 /**
  * transport_readv(transport, iov, count):
- * Read into the ${count} (>= 1) pieces of ${iov}.  Return the number of bytes;
- * 0 at the end of the stream; -1 with errno set, EAGAIN when there is nothing
- * yet.  EINTR does not come out.
+ * Read into the ${count} (>= 1) pieces of ${iov}.  Return the number of bytes,
+ * fewer than there was room for only if that was all; 0 at the end of the
+ * stream; -1 with errno set, EAGAIN when there is nothing yet, EPROTO when TLS
+ * fails.  EINTR does not come out.
  */
 ssize_t transport_readv(struct transport *transport, const struct iovec *iov,
                         int count);
@@ -70,7 +95,9 @@ ssize_t transport_readv(struct transport *transport, const struct iovec *iov,
  * transport_writev(transport, iov, count):
  * Write from the ${count} pieces of ${iov}.  Return the number of bytes that
  * were taken, which may be fewer; -1 with errno set, EAGAIN when none can be
- * taken yet.  EINTR does not come out, and no SIGPIPE is raised.
+ * taken yet.  Bytes that were not taken have to be offered again next, followed
+ * by others or not: TLS may have encrypted them already.  EINTR does not come
+ * out, and no SIGPIPE is raised.
  */
 ssize_t transport_writev(struct transport *transport, struct iovec *iov,
                          int count);
@@ -97,7 +124,8 @@ ssize_t transport_splice_out(struct transport *transport, int pipe_fd,
  * transport_shutdown_write(transport):
  * Let the peer read an end of stream after what was written.  A peer that is
  * gone already (ENOTCONN, ECONNRESET, EPIPE) is no error.  Return 0, or -1
- * with errno set.
+ * with errno set: EAGAIN, where there is TLS alone, means to call again when
+ * the transport is writable.
  */
 int transport_shutdown_write(struct transport *transport);
 
@@ -110,7 +138,8 @@ void transport_shutdown_read(struct transport *transport);
 /**
  * transport_unsent(transport):
  * Return how many bytes the peer's kernel has not acknowledged (SIOCOUTQ,
- * tcp(7); for a Unix socket, what the peer has not read).
+ * tcp(7); for a Unix socket, what the peer has not read), encrypted ones that
+ * the own kernel has not got included.
  */
 size_t transport_unsent(const struct transport *transport);
 
