@@ -241,13 +241,51 @@ next_fin(struct channel *channel, struct frame *frame)
     return true;
 }
 
+/* Return whether there is something to acknowledge. */
+static bool
+ack_owed(const struct channel *channel)
+{
+    const struct channel_in *in = &channel->in;
+
+    return in->told != in->delivered || in->fin_told != in->fin_delivered;
+}
+
+/* Return whether it is so little that it may wait. */
+static bool
+ack_held(const struct channel *channel)
+{
+    const struct channel_in *in = &channel->in;
+
+    return in->delivered - in->told < channel->ack_bytes &&
+           in->fin_told == in->fin_delivered && !channel->ack_now;
+}
+
+void
+channel_hold_acks(struct channel *channel, uint32_t bytes)
+{
+    channel->ack_bytes = bytes < channel->room / 2 ? bytes : channel->room / 2;
+}
+
+bool
+channel_ack_waits(const struct channel *channel)
+{
+    return channel->attached && ack_owed(channel) && ack_held(channel);
+}
+
+void
+channel_ack_now(struct channel *channel)
+{
+    channel->ack_now = true;
+}
+
 static bool
 next_ack(struct channel *channel, struct frame *frame)
 {
     struct channel_in *in = &channel->in;
 
-    if (in->told == in->delivered && in->fin_told == in->fin_delivered)
+    if (!ack_owed(channel) || ack_held(channel))
         return false;
+    channel->ack_now = false;
     *frame = (struct frame){ .type = FRAME_ACK,
                              .flags = in->fin_delivered ? FRAME_FLAG_FIN : 0,
                              .offset = in->delivered };

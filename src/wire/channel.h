@@ -54,6 +54,8 @@ struct channel {
     struct channel_in in;
     uint32_t room;      /* we can keep so many undelivered bytes */
     uint32_t peer_room; /* and so many can the peer */
+    uint32_t ack_bytes; /* fewer are not acknowledged by themselves */
+    bool ack_now;       /* but now they are */
     bool attached;
     enum reason reset; /* to be sent to the peer, then nothing more */
     bool reset_sent;
@@ -132,6 +134,18 @@ void channel_payload(struct channel *channel, uint32_t bytes);
  * ${bytes} more have been written to QEMU.
  */
 void channel_delivered(struct channel *channel, uint64_t bytes);
+
+/**
+ * channel_hold_acks(channel, bytes):
+ * From now on send an ACK for no fewer than ${bytes} delivered ones, or half of
+ * our room if that is less: an ACK costs a segment and two wake-ups.  The end
+ * is always acknowledged at once.  What is held back is sent after
+ * channel_ack_now, which the owner calls some time after channel_ack_waits has
+ * returned true.
+ */
+void channel_hold_acks(struct channel *channel, uint32_t bytes);
+bool channel_ack_waits(const struct channel *channel);
+void channel_ack_now(struct channel *channel);
 
 /**
  * channel_fin_due(channel):

@@ -850,10 +850,105 @@ a_finished_channel_answers_for_as_long_as_it_is_asked(void **state)
     }
 }
 
+static void
+little_is_not_acknowledged_until_it_is_time(void **state)
+{
+    struct channel channel;
+
+    (void)state;
+    begin(&channel);
+    channel_hold_acks(&channel, 100);
+    assert_false(channel_ack_waits(&channel));
+    take_data(&channel, 0, 99);
+    assert_false(channel_ack_waits(&channel));
+    channel_delivered(&channel, 99);
+    assert_true(channel_ack_waits(&channel));
+    assert_nothing_next(&channel);
+    channel_ack_now(&channel);
+    assert_false(channel_ack_waits(&channel));
+    assert_next(&channel, FRAME_ACK, 99, 0);
+    take_data(&channel, 99, 99);
+    channel_delivered(&channel, 99);
+    assert_true(channel_ack_waits(&channel)); /* it was for that one alone */
+    assert_nothing_next(&channel);
+}
+
+static void
+much_is_acknowledged_at_once(void **state)
+{
+    struct channel channel;
+
+    (void)state;
+    begin(&channel);
+    channel_hold_acks(&channel, 100);
+    take_data(&channel, 0, 100);
+    channel_delivered(&channel, 100);
+    assert_false(channel_ack_waits(&channel));
+    assert_next(&channel, FRAME_ACK, 100, 0);
+    take_data(&channel, 100, 101);
+    channel_delivered(&channel, 101);
+    assert_next(&channel, FRAME_ACK, 201, 0);
+}
+
+static void
+half_of_the_room_is_acknowledged_at_once(void **state)
+{
+    struct channel channel;
+
+    (void)state;
+    begin(&channel);
+    channel_hold_acks(&channel, 10 * ROOM);
+    take_data(&channel, 0, ROOM);
+    channel_delivered(&channel, ROOM / 2 - 1);
+    assert_nothing_next(&channel);
+    channel_delivered(&channel, 1);
+    assert_next(&channel, FRAME_ACK, ROOM / 2, 0);
+}
+
+static void
+the_end_is_acknowledged_at_once(void **state)
+{
+    struct channel channel;
+    struct frame frame;
+
+    (void)state;
+    begin(&channel);
+    channel_hold_acks(&channel, 100);
+    take_data(&channel, 0, 10);
+    assert_int_equal(take(&channel, FRAME_FIN, 10, 0), REASON_NONE);
+    channel_delivered(&channel, 10);
+    assert_nothing_next(&channel);
+    channel_fin_delivered(&channel);
+    assert_false(channel_ack_waits(&channel));
+    assert_true(channel_next(&channel, &frame));
+    assert_int_equal(frame.type, FRAME_ACK);
+    assert_int_equal(frame.flags, FRAME_FLAG_FIN);
+    assert_int_equal(frame.offset, 10);
+}
+
+static void
+nothing_waits_to_be_acknowledged_without_a_transport(void **state)
+{
+    struct channel channel;
+
+    (void)state;
+    begin(&channel);
+    channel_hold_acks(&channel, 100);
+    take_data(&channel, 0, 10);
+    channel_delivered(&channel, 10);
+    channel_detach(&channel);
+    assert_false(channel_ack_waits(&channel));
+}
+
 int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(little_is_not_acknowledged_until_it_is_time),
+        cmocka_unit_test(much_is_acknowledged_at_once),
+        cmocka_unit_test(half_of_the_room_is_acknowledged_at_once),
+        cmocka_unit_test(the_end_is_acknowledged_at_once),
+        cmocka_unit_test(nothing_waits_to_be_acknowledged_without_a_transport),
         cmocka_unit_test(nothing_is_sent_or_read_before_there_is_a_transport),
         cmocka_unit_test(
             a_greeting_says_what_is_delivered_and_how_much_room_there_is),

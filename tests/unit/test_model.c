@@ -207,7 +207,10 @@ step_wild(struct model *model)
     case 4: end_send(&model->end[side], some(model)); break;
     case 5:
     case 6: end_receive(&model->end[side], some(model), model->now_ms); break;
-    case 7: step_client_path(model); break;
+    case 7:
+        step_client_path(model);
+        channel_ack_now(&model->end[side].channel);
+        break;
     case 8: step_server_paths(model, some(model)); break;
     default:
         end_close(&model->end[SERVER]);
@@ -228,6 +231,8 @@ step_settle(struct model *model)
         struct model_end *end = &model->end[side];
 
         end_queue(end, END_STEP_MAX, UINT64_MAX);
+        if (channel_ack_waits(&end->channel))
+            channel_ack_now(&end->channel); /* what is held is told in time */
         end_send(end, END_STEP_MAX);
         end_receive(end, END_STEP_MAX, model->now_ms);
         end_deliver(end, END_STEP_MAX);
@@ -295,9 +300,13 @@ model_init(struct model *model, uint64_t seed)
     }
     for (int side = 0; side < SIDES; side++)
         room[side] = some_room(dice, big);
-    for (int side = 0; side < SIDES; side++)
+    for (int side = 0; side < SIDES; side++) {
         end_init(&model->end[side], (enum side)side, room[side], room[!side],
                  some_total(model, room, big));
+        if (dice_one_in(&model->dice, 2))
+            channel_hold_acks(&model->end[side].channel,
+                              dice_below(&model->dice, 5000));
+    }
 }
 
 static bool
