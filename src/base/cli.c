@@ -144,6 +144,12 @@ take_option(const struct cli *cli, int key, void *config)
     return false;
 }
 
+const char *
+cli_version(void)
+{
+    return MIG_VERSION;
+}
+
 enum cli_outcome
 cli_parse(const struct cli *cli, int argc, char **argv, void *config, FILE *out)
 {
@@ -160,7 +166,7 @@ cli_parse(const struct cli *cli, int argc, char **argv, void *config, FILE *out)
         switch (key) {
         case 'h': print_help(cli, out); return CLI_DONE;
         case 'V':
-            fprintf(out, "%s (mig-tunnel) %s\n", cli->program, MIG_VERSION);
+            fprintf(out, "%s (mig-tunnel) %s\n", cli->program, cli_version());
             return CLI_DONE;
         case 'v': level = LOG_LEVEL_VERBOSE; break;
         case 'q': level = LOG_LEVEL_QUIET; break;

@@ -51,6 +51,12 @@ enum cli_outcome cli_parse(const struct cli *cli, int argc, char **argv,
                            void *config, FILE *out);
 
 /**
+ * cli_version():
+ * Return the version of these programs, as --version prints it.
+ */
+const char *cli_version(void);
+
+/**
  * cli_error(cli, format, ...):
  * Print one line to stderr on a command line that makes no sense as a whole,
  * and where to find help.  Return STATUS_USAGE.

@@ -8,14 +8,37 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "io/outbox.h"
 #include "io/transport.h"
 #include "wire/splitter.h"
+
+/* What may wait before helpers have to, and with what the session says itself.
+ */
+enum { FULL_BYTES = 256 << 10, QUEUE_BYTES = 1 << 20 };
 
 struct control_port {
     struct control_port_options options;
     struct transport *transport;
     struct splitter splitter;
+    struct outbox outbox;
+    bool reading;
+    bool full;  /* has been found to be so */
+    bool ended; /* shut the stream when all is written */
 };
+
+static void
+rearm(struct control_port *port)
+{
+    transport_want(port->transport, port->reading,
+                   outbox_left(&port->outbox) > 0);
+}
+
+static void
+stop_reading(struct control_port *port)
+{
+    port->reading = false;
+    rearm(port);
+}
 
 /* Read what there is into the splitter.  Return whether there was something. */
 static bool
@@ -31,44 +54,80 @@ read_some(struct control_port *port)
         return true;
     }
     if (n == 0 || errno != EAGAIN)
-        transport_want(port->transport, false, false);
+        stop_reading(port);
     return false;
 }
 
-/* After END the port may be gone; nothing counts after it anyway. */
+/* Nobody takes what waits, if the channel has given its end up. */
 static void
-on_ready(void *arg, bool readable, bool writable)
+write_some(struct control_port *port)
 {
-    struct control_port *port = arg;
+    if (outbox_write(&port->outbox, port->transport) != 0)
+        outbox_fini(&port->outbox);
+    if (port->ended && outbox_left(&port->outbox) == 0)
+        (void)transport_shutdown_write(port->transport);
+    rearm(port);
+}
+
+/* Hand one line on.  Return whether there may be another: after END the port
+ * may be gone, and nothing counts after it anyway. */
+static bool
+take(struct control_port *port, const char *text, size_t length)
+{
     struct control_message message;
+    bool last;
+
+    if (control_parse(&message, text, length) != REASON_NONE) {
+        stop_reading(port);
+        port->options.on_bad(port->options.arg);
+        return false;
+    }
+    last = message.type == CONTROL_END;
+    if (message.type != CONTROL_OTHER)
+        port->options.on_message(port->options.arg, &message);
+    control_message_fini(&message);
+    return !last;
+}
+
+static void
+read_messages(struct control_port *port)
+{
     const char *text;
     size_t length;
 
-    (void)readable;
-    (void)writable;
     for (;;) {
         switch (splitter_next(&port->splitter, &text, &length)) {
         case SPLITTER_NONE:
             if (!read_some(port))
                 return;
             continue;
-        case SPLITTER_TOO_LONG: break;
         case SPLITTER_TEXT:
-            if (control_parse(&message, text, length) != REASON_NONE)
-                break;
-            if (message.type == CONTROL_OTHER)
-                continue;
-            if (message.type == CONTROL_END) {
-                port->options.on_message(port->options.arg, &message);
-                return; /* nothing counts after the end */
-            }
-            port->options.on_message(port->options.arg, &message);
+            if (!take(port, text, length))
+                return;
             continue;
+        case SPLITTER_TOO_LONG:
+            stop_reading(port);
+            port->options.on_bad(port->options.arg);
+            return;
         }
-        transport_want(port->transport, false, false);
-        port->options.on_bad(port->options.arg);
-        return;
     }
+}
+
+static void
+on_ready(void *arg, bool readable, bool writable)
+{
+    struct control_port *port = arg;
+
+    if (writable) {
+        write_some(port);
+        if (port->full && !control_port_full(port)) {
+            port->full = false;
+            if (port->options.on_room != NULL)
+                port->options.on_room(port->options.arg);
+        }
+    }
+    if (readable && port->reading)
+        read_messages(port);
 }
 
 struct control_port *
@@ -82,6 +141,7 @@ control_port_new(const struct control_port_options *options,
         return NULL;
     port->options = *options;
     splitter_init(&port->splitter, CONTROL_LINE_MAX);
+    outbox_init(&port->outbox, QUEUE_BYTES);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
                    pair) != 0) {
         free(port);
@@ -98,7 +158,8 @@ control_port_new(const struct control_port_options *options,
         return NULL;
     }
     transport_on_ready(port->transport, on_ready, port);
-    transport_want(port->transport, true, false);
+    port->reading = true;
+    rearm(port);
     return port;
 }
 
@@ -108,6 +169,7 @@ control_port_free(struct control_port *port)
     if (port == NULL)
         return;
     splitter_fini(&port->splitter);
+    outbox_fini(&port->outbox);
     transport_free(port->transport);
     free(port);
 }
@@ -117,16 +179,23 @@ control_port_send(struct control_port *port,
                   const struct control_message *message)
 {
     char *text = control_text(message);
-    struct iovec iov = { text, text != NULL ? strlen(text) : 0 };
 
-    if (text == NULL ||
-        transport_writev(port->transport, &iov, 1) != (ssize_t)iov.iov_len)
+    if (text == NULL || outbox_add(&port->outbox, text, strlen(text)) != 0)
         log_warnx("a control message is lost");
     free(text);
+    write_some(port);
+    port->full = control_port_full(port);
+}
+
+bool
+control_port_full(const struct control_port *port)
+{
+    return outbox_left(&port->outbox) > FULL_BYTES;
 }
 
 void
 control_port_end(struct control_port *port)
 {
-    (void)transport_shutdown_write(port->transport);
+    port->ended = true;
+    write_some(port);
 }

@@ -6,6 +6,8 @@
 #ifndef TUNNEL_CONTROL_PORT_H
 #define TUNNEL_CONTROL_PORT_H
 
+#include <stdbool.h>
+
 #include "wire/control.h"
 
 struct control_port;
@@ -17,10 +19,17 @@ struct control_port_options {
 
     /**
      * on_message(arg, message):
-     * The other end says ${message}.  The callback may free the port if it is
-     * END, after which there is no other.
+     * The other end says ${message}, which is the port's.  The callback may
+     * free the port if it is END, after which there is no other.
      */
     void (*on_message)(void *arg, const struct control_message *message);
+
+    /**
+     * on_room(arg):
+     * The port is not full any more.  The callback must not free it.  NULL for
+     * an owner that does not ask.
+     */
+    void (*on_room)(void *arg);
 
     /**
      * on_bad(arg):
@@ -43,10 +52,18 @@ void control_port_free(struct control_port *port);
 
 /**
  * control_port_send(port, message):
- * Send ${message}; there are few and small ones, so they always find room.
+ * Send ${message}, which stays the caller's, after those that wait already.
  */
 void control_port_send(struct control_port *port,
                        const struct control_message *message);
+
+/**
+ * control_port_full(port):
+ * Return whether so much waits to be sent, because the link stands still, that
+ * helpers have to wait with what they say.  The session's own few messages need
+ * not: there is always room for them.
+ */
+bool control_port_full(const struct control_port *port);
 
 /**
  * control_port_end(port):

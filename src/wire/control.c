@@ -1,6 +1,5 @@
 #include "wire/control.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +8,9 @@ static const struct {
     enum control_type type;
     const char *name;
 } names[] = {
-    { CONTROL_WAITING, "waiting" },
-    { CONTROL_READY, "ready" },
-    { CONTROL_END, "end" },
+    { CONTROL_WAITING, "waiting" }, { CONTROL_READY, "ready" },
+    { CONTROL_END, "end" },         { CONTROL_HELPER, "helper" },
+    { CONTROL_MESSAGE, "message" },
 };
 enum { NAME_COUNT = sizeof names / sizeof *names };
 
@@ -28,6 +27,28 @@ take_end(struct control_message *message, const json_t *root)
 }
 
 static enum reason
+take_helper(struct control_message *message, const json_t *root)
+{
+    const json_t *attached = json_object_get(root, "attached");
+
+    if (!json_is_boolean(attached))
+        return REASON_BAD_CONTROL;
+    message->attached = json_is_true(attached);
+    return REASON_NONE;
+}
+
+static enum reason
+take_message(struct control_message *message, const json_t *root)
+{
+    json_t *object = json_object_get(root, "message");
+
+    if (!json_is_object(object))
+        return REASON_BAD_CONTROL;
+    message->message = json_incref(object);
+    return REASON_NONE;
+}
+
+static enum reason
 take(struct control_message *message, const json_t *root)
 {
     const char *type = json_string_value(json_object_get(root, "type"));
@@ -38,7 +59,12 @@ take(struct control_message *message, const json_t *root)
     for (size_t i = 0; i < NAME_COUNT; i++)
         if (strcmp(type, names[i].name) == 0)
             message->type = names[i].type;
-    return message->type == CONTROL_END ? take_end(message, root) : REASON_NONE;
+    switch (message->type) {
+    case CONTROL_END: return take_end(message, root);
+    case CONTROL_HELPER: return take_helper(message, root);
+    case CONTROL_MESSAGE: return take_message(message, root);
+    default: return REASON_NONE;
+    }
 }
 
 enum reason
@@ -53,6 +79,31 @@ control_parse(struct control_message *message, const char *text, size_t length)
     return reason;
 }
 
+void
+control_message_fini(struct control_message *message)
+{
+    json_decref(message->message);
+    message->message = NULL;
+}
+
+static char *
+message_text(const char *name, const json_t *message)
+{
+    char *object = json_dumps(message, JSON_COMPACT);
+    char *text = NULL;
+    int n = -1;
+
+    if (object != NULL)
+        n = asprintf(&text, "{\"type\":\"%s\",\"message\":%s}\n", name, object);
+    free(object);
+    if (n < 0)
+        return NULL;
+    if (n <= CONTROL_LINE_MAX + 1) /* the line break is not counted */
+        return text;
+    free(text);
+    return NULL;
+}
+
 char *
 control_text(const struct control_message *message)
 {
@@ -63,9 +114,14 @@ control_text(const struct control_message *message)
     for (size_t i = 0; i < NAME_COUNT; i++)
         if (names[i].type == message->type)
             name = names[i].name;
+    if (message->type == CONTROL_MESSAGE)
+        return message_text(name, message->message);
     if (message->type == CONTROL_END)
         n = asprintf(&text, "{\"type\":\"%s\",\"reason\":%d,\"text\":\"%s\"}\n",
                      name, (int)message->reason, reason_text(message->reason));
+    else if (message->type == CONTROL_HELPER)
+        n = asprintf(&text, "{\"type\":\"%s\",\"attached\":%s}\n", name,
+                     message->attached ? "true" : "false");
     else
         n = asprintf(&text, "{\"type\":\"%s\"}\n", name);
     return n < 0 ? NULL : text;

@@ -33,6 +33,8 @@ what_is_written_can_be_read(void **state)
         { .type = CONTROL_END, .reason = REASON_CANCELLED },
         { .type = CONTROL_END, .reason = REASON_BAD_CONTROL },
         { .type = CONTROL_OTHER },
+        { .type = CONTROL_HELPER, .attached = true },
+        { .type = CONTROL_HELPER, .attached = false },
     };
 
     (void)state;
@@ -44,8 +46,92 @@ what_is_written_can_be_read(void **state)
         assert_int_equal(parse(&read, text), REASON_NONE);
         assert_int_equal(read.type, messages[i].type);
         assert_int_equal(read.reason, messages[i].reason);
+        assert_int_equal(read.attached, messages[i].attached);
+        assert_null(read.message);
+        control_message_fini(&read);
         free(text);
     }
+}
+
+static void
+a_message_between_helpers_passes_as_it_is(void **state)
+{
+    static const char text[] =
+        "{\"type\":\"message\",\"message\":{\"b\":[1,null,\"\xc3\xbc\"],"
+        "\"a\":{}}}\n";
+    struct control_message message;
+    char *again;
+
+    (void)state;
+    assert_int_equal(parse(&message, text), REASON_NONE);
+    assert_int_equal(message.type, CONTROL_MESSAGE);
+    assert_int_equal(json_object_size(message.message), 2);
+    again = control_text(&message);
+    assert_string_equal(again, text);
+    free(again);
+    control_message_fini(&message);
+    assert_null(message.message);
+    control_message_fini(&message);
+}
+
+static void
+what_helpers_say_has_its_members(void **state)
+{
+    (void)state;
+    assert_bad("{\"type\":\"helper\"}");
+    assert_bad("{\"type\":\"helper\",\"attached\":1}");
+    assert_bad("{\"type\":\"helper\",\"attached\":null}");
+    assert_bad("{\"type\":\"helper\",\"attached\":\"true\"}");
+    assert_bad("{\"type\":\"message\"}");
+    assert_bad("{\"type\":\"message\",\"message\":null}");
+    assert_bad("{\"type\":\"message\",\"message\":[]}");
+    assert_bad("{\"type\":\"message\",\"message\":\"{}\"}");
+}
+
+/* ${length} bytes of a message, as text. */
+static struct control_message
+message_of(size_t length)
+{
+    struct control_message message = { .type = CONTROL_MESSAGE,
+                                       .message = json_object() };
+    char *filler = malloc(length);
+
+    memset(filler, 'x', length);
+    json_object_set_new(message.message, "x",
+                        json_stringn(filler, length - strlen("{\"x\":\"\"}")));
+    free(filler);
+    return message;
+}
+
+static void
+a_message_is_no_longer_than_a_line_may_be(void **state)
+{
+    enum { AROUND = sizeof "{\"type\":\"message\",\"message\":}" - 1 };
+
+    (void)state;
+    for (size_t over = 0; over < 3; over++) {
+        struct control_message message =
+            message_of(CONTROL_LINE_MAX - AROUND - 1 + over);
+        char *text = control_text(&message);
+
+        if (over < 2)
+            assert_int_equal(strlen(text), CONTROL_LINE_MAX + over);
+        else
+            assert_null(text);
+        free(text);
+        control_message_fini(&message);
+    }
+}
+
+/* Its reader refuses them, too, so they are not said. */
+static void
+a_message_that_is_no_json_is_not_said(void **state)
+{
+    const struct control_message message = { .type = CONTROL_MESSAGE,
+                                             .message = NULL };
+
+    (void)state;
+    assert_null(control_text(&message));
 }
 
 static void
@@ -102,7 +188,7 @@ a_reason_that_is_not_known_is_a_protocol_error(void **state)
         int number;
         enum reason reason;
     } cases[] = { { 0, REASON_NONE },      { 16, REASON_CANCELLED },
-                  { 7, REASON_PROTOCOL },  { 15, REASON_PROTOCOL },
+                  { 10, REASON_PROTOCOL }, { 15, REASON_PROTOCOL },
                   { 40, REASON_PROTOCOL }, { UINT16_MAX, REASON_PROTOCOL } };
 
     (void)state;
@@ -204,6 +290,10 @@ main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_can_be_read),
         cmocka_unit_test(a_message_is_one_line),
+        cmocka_unit_test(a_message_between_helpers_passes_as_it_is),
+        cmocka_unit_test(what_helpers_say_has_its_members),
+        cmocka_unit_test(a_message_is_no_longer_than_a_line_may_be),
+        cmocka_unit_test(a_message_that_is_no_json_is_not_said),
         cmocka_unit_test(an_end_says_its_reason_in_words_too),
         cmocka_unit_test(what_is_not_known_is_left_to_later_versions),
         cmocka_unit_test(a_reason_that_is_not_known_is_a_protocol_error),
