@@ -5,36 +5,43 @@
 
 #include "base/cli.h"
 #include "base/fd.h"
+#include "base/harden.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/value.h"
+#include "io/credentials_cli.h"
 #include "io/loop.h"
 #include "io/sockopt.h"
 #include "io/unix_socket.h"
 #include "tunnel/raw_client.h"
 #include "tunnel/session_client.h"
+#include "wire/control_line.h"
 #include "wire/greeting.h"
 
 enum { DEFAULT_PORT = 9999, WAIT_MAX_MS = 24 * 3600 * 1000 };
-enum { OPTION_WINDOW = CLI_LONG };
+enum { OPTION_WINDOW = CREDENTIALS_OPTIONS_END, OPTION_CONTROL };
 enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
 enum { QEMU_BUFFER_WANTED = 4 << 20 };
 
 struct config {
     struct address dest;
     const char *unix_path;
+    const char *control_path; /* NULL: beside the socket */
     const char *name;
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
     uint64_t window;
     bool raw;
     bool once;
+    struct credentials_cli credentials;
 };
 
 struct client {
     struct loop *loop;
+    struct tls *tls;                /* NULL for plain text */
     struct raw_client *raw;         /* one of these two, */
     struct session_client *session; /* by --raw */
+    char program[CONTROL_PROGRAM_MAX];
     enum exit_status status;
 };
 
@@ -45,6 +52,9 @@ static const struct cli_option options[] = {
     { 'u', "unix", "PATH",
       "the socket to make for the source QEMU\n"
       "(/tmp/qemu_migration_source.sock)" },
+    { OPTION_CONTROL, "control", "PATH",
+      "the socket to make for mig-send to attach to\n"
+      "(that of --unix with .ctl behind it)" },
     { 'n', "name", "NAME",
       "the VM's name, for a mig-server that serves many:\n"
       "up to 64 letters, digits, '.', '_' and '-'" },
@@ -62,6 +72,14 @@ static const struct cli_option options[] = {
     { OPTION_WINDOW, "window", "SIZE",
       "bytes on their way in one direction of a channel,\n"
       "at most (64M)" },
+    CREDENTIALS_TLS_DIR_OPTION("client"),
+    { CREDENTIALS_TLS_HOSTNAME, "tls-hostname", "NAME",
+      "the name or address that the server's certificate\n"
+      "must be for (that of --dest)" },
+    CREDENTIALS_PSK_OPTION,
+    { CREDENTIALS_PSK_USER, "psk-user", "NAME",
+      "the user to be, one of FILE's (qemu)" },
+    CREDENTIALS_INSECURE_OPTION,
 };
 
 static const char *
@@ -80,6 +98,11 @@ on_option(void *arg, int key, const char *value)
         if (!socket_path_fits(value))
             return "a path of 1 to 107 characters";
         config->unix_path = value;
+        break;
+    case OPTION_CONTROL:
+        if (!socket_path_fits(value))
+            return "a path of 1 to 107 characters";
+        config->control_path = value;
         break;
     case 'w':
         if (value_duration(value, WAIT_MAX_MS, &config->wait_ms) != 0)
@@ -100,6 +123,7 @@ on_option(void *arg, int key, const char *value)
         break;
     case 'r': config->raw = true; break;
     case '1': config->once = true; break;
+    default: return credentials_cli_take(&config->credentials, key, value);
     }
     return NULL;
 }
@@ -158,6 +182,7 @@ start_raw(struct client *client, const struct config *config)
         &(struct raw_client_options){
             .loop = client->loop,
             .dest = config->dest,
+            .tls = client->tls,
             .unix_path = config->unix_path,
             .wait_ms = config->wait_ms,
             .once = config->once,
@@ -173,15 +198,25 @@ start_raw(struct client *client, const struct config *config)
 static bool
 start_session(struct client *client, const struct config *config)
 {
+    char control[CONTROL_PATH_MAX + 8];
+
+    snprintf(client->program, sizeof client->program, "mig-client %s",
+             cli_version());
+    snprintf(control, sizeof control, "%s.ctl", config->unix_path);
     client->session = session_client_new(&(struct session_client_options){
         .loop = client->loop,
         .dest = config->dest,
+        .tls = client->tls,
         .unix_path = config->unix_path,
         .name = config->name,
         .wait_ms = config->wait_ms,
         .resume_timeout_ms = config->resume_timeout_ms,
         .window = (uint32_t)config->window,
         .once = config->once,
+        .control_path =
+            config->control_path != NULL ? config->control_path : control,
+        .control_needed = config->control_path != NULL,
+        .program = client->program,
         .on_done = on_done,
         .arg = client,
     });
@@ -190,11 +225,30 @@ start_session(struct client *client, const struct config *config)
     return client->session != NULL;
 }
 
+/* The server has to be the one that was asked for. */
+static bool
+load_credentials(struct client *client, const struct config *config)
+{
+    struct credentials_options credentials = config->credentials.options;
+    char why[TLS_WHY_MAX];
+
+    if (credentials.tls.hostname == NULL)
+        credentials.tls.hostname = config->dest.host;
+    if (credentials.tls.psk_user == NULL)
+        credentials.tls.psk_user = "qemu";
+    if (credentials_load(&credentials, &client->tls, why) == 0)
+        return true;
+    log_warnx("%s", why);
+    return false;
+}
+
 static enum exit_status
 serve(struct client *client, const struct config *config)
 {
     char dest[ADDRESS_TEXT_MAX];
 
+    if (!load_credentials(client, config))
+        return STATUS_FAILED;
     if (!(config->raw ? start_raw : start_session)(client, config))
         return STATUS_FAILED;
     advise_on_buffers();
@@ -215,7 +269,10 @@ main(int argc, char **argv)
                              .resume_timeout_ms = 300000,
                              .window = 64 << 20 };
     struct client client = { .status = STATUS_FAILED };
+    const char *clash;
 
+    harden_process();
+    credentials_cli_init(&config.credentials, false);
     switch (cli_parse(&cli, argc, argv, &config, stdout)) {
     case CLI_DONE: return STATUS_DONE;
     case CLI_USAGE: return STATUS_USAGE;
@@ -226,6 +283,11 @@ main(int argc, char **argv)
                                "runs on");
     if (config.raw && config.name[0] != '\0')
         return cli_error(&cli, "--name needs sessions: not with --raw");
+    if (config.raw && config.control_path != NULL)
+        return cli_error(&cli, "--control needs sessions: not with --raw");
+    clash = credentials_cli_check(&config.credentials);
+    if (clash != NULL)
+        return cli_error(&cli, "%s", clash);
     fd_raise_limit();
     client.loop = loop_new();
     if (client.loop == NULL ||
@@ -235,6 +297,7 @@ main(int argc, char **argv)
         client.status = serve(&client, &config);
     raw_client_free(client.raw);
     session_client_free(client.session);
+    tls_free(client.tls);
     loop_free(client.loop);
     return (int)client.status;
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/cli.h"
+#include "base/harden.h"
 #include "base/log.h"
 #include "io/loop.h"
 #include "migrate/receiver.h"
@@ -99,6 +100,7 @@ main(int argc, char **argv)
     struct job_config config;
     char why[JOB_WHY_MAX];
 
+    harden_process();
     job_config_init(&config, JOB_RECEIVES);
     switch (cli_parse(&cli, argc, argv, &config, stdout)) {
     case CLI_DONE: return STATUS_DONE;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/cli.h"
+#include "base/harden.h"
 #include "base/log.h"
 #include "io/loop.h"
 #include "migrate/sender.h"
@@ -112,6 +113,7 @@ main(int argc, char **argv)
     struct job_config config;
     char why[JOB_WHY_MAX];
 
+    harden_process();
     job_config_init(&config, JOB_SENDS);
     switch (cli_parse(&cli, argc, argv, &config, stdout)) {
     case CLI_DONE: return STATUS_DONE;

@@ -3,34 +3,51 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cidr.h"
 #include "base/cli.h"
 #include "base/fd.h"
+#include "base/harden.h"
 #include "base/log.h"
 #include "base/value.h"
+#include "io/credentials_cli.h"
 #include "io/loop.h"
 #include "io/unix_socket.h"
+#include "tunnel/door.h"
 #include "tunnel/raw_server.h"
 #include "tunnel/session_server.h"
+#include "wire/control_line.h"
 
 enum { DEFAULT_PORT = 9999, WAIT_MAX_MS = 24 * 3600 * 1000 };
-enum { OPTION_QEMU_TLS = CLI_LONG, OPTION_WINDOW };
+enum {
+    OPTION_QEMU_TLS = CREDENTIALS_OPTIONS_END,
+    OPTION_WINDOW,
+    OPTION_ALLOW,
+    OPTION_CONTROL,
+};
 enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
 
 struct config {
     struct address listen;
     const char *unix_path;
+    const char *control_path; /* NULL: beside QEMU's socket */
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
     uint64_t window;
     bool raw;
     bool once;
     bool qemu_tls;
+    struct cidr allow[DOOR_ALLOW_MAX];
+    size_t allow_count;
+    struct credentials_cli credentials;
 };
 
 struct server {
     struct loop *loop;
+    struct tls *tls;                /* NULL for plain text */
     struct raw_server *raw;         /* one of these two, */
     struct session_server *session; /* by --raw */
+    char program[CONTROL_PROGRAM_MAX];
+    char control[CONTROL_PATH_MAX + 8];
     enum exit_status status;
 };
 
@@ -42,6 +59,10 @@ static const struct cli_option options[] = {
       "the destination QEMU's migration socket; %n in it\n"
       "stands for the VM's name, so as to serve many VMs\n"
       "(/tmp/qemu_migration_dest.sock)" },
+    { OPTION_CONTROL, "control", "PATH",
+      "the socket to make for mig-recv to attach to, with\n"
+      "%n where --unix has it (that of --unix with .ctl\n"
+      "behind it)" },
     { 'w', "wait", "SECONDS",
       "how long a migration that has arrived waits for\n"
       "QEMU to listen (30)" },
@@ -60,7 +81,31 @@ static const struct cli_option options[] = {
     { OPTION_QEMU_TLS, "qemu-tls", NULL,
       "with --raw: the QEMUs encrypt (tls-creds), so\n"
       "take TLS streams instead of plain ones" },
+    { OPTION_ALLOW, "allow", "CIDR",
+      "let peers in from this network alone, such as\n"
+      "192.0.2.0/24 or 2001:db8::7; may be given several\n"
+      "times (from everywhere)" },
+    CREDENTIALS_TLS_DIR_OPTION("server"),
+    { CREDENTIALS_TLS_ALLOW, "tls-allow", "PATTERN",
+      "let in clients alone whose certificate has this\n"
+      "subject (\"CN=host1,O=Example\") or common name; with\n"
+      "*, ? and [...]; may be given several times (all)" },
+    CREDENTIALS_PSK_OPTION,
+    CREDENTIALS_INSECURE_OPTION,
 };
+
+static const char *
+take_allow(struct config *config, const char *value)
+{
+    const char *why;
+
+    if (config->allow_count == DOOR_ALLOW_MAX)
+        return "at most 64 networks";
+    why = cidr_parse(value, &config->allow[config->allow_count]);
+    if (why == NULL)
+        config->allow_count++;
+    return why;
+}
 
 static const char *
 on_option(void *arg, int key, const char *value)
@@ -73,6 +118,11 @@ on_option(void *arg, int key, const char *value)
         if (!socket_path_fits(value))
             return "a path of 1 to 107 characters";
         config->unix_path = value;
+        break;
+    case OPTION_CONTROL:
+        if (!socket_path_fits(value))
+            return "a path of 1 to 107 characters";
+        config->control_path = value;
         break;
     case 'w':
         if (value_duration(value, WAIT_MAX_MS, &config->wait_ms) != 0)
@@ -89,6 +139,8 @@ on_option(void *arg, int key, const char *value)
     case 'r': config->raw = true; break;
     case '1': config->once = true; break;
     case OPTION_QEMU_TLS: config->qemu_tls = true; break;
+    case OPTION_ALLOW: return take_allow(config, value);
+    default: return credentials_cli_take(&config->credentials, key, value);
     }
     return NULL;
 }
@@ -132,6 +184,9 @@ start_raw(struct server *server, const struct config *config,
         &(struct raw_server_options){
             .loop = server->loop,
             .listen = config->listen,
+            .tls = server->tls,
+            .allow = config->allow,
+            .allow_count = config->allow_count,
             .unix_path = config->unix_path,
             .wait_ms = config->wait_ms,
             .once = config->once,
@@ -147,15 +202,29 @@ static bool
 start_session(struct server *server, const struct config *config,
               char why[LISTENER_WHY_MAX])
 {
+    snprintf(server->program, sizeof server->program, "mig-server %s",
+             cli_version());
+    if (config->control_path != NULL)
+        snprintf(server->control, sizeof server->control, "%s",
+                 config->control_path);
+    else
+        snprintf(server->control, sizeof server->control, "%s.ctl",
+                 config->unix_path);
     server->session = session_server_new(
         &(struct session_server_options){
             .loop = server->loop,
             .listen = config->listen,
+            .tls = server->tls,
+            .allow = config->allow,
+            .allow_count = config->allow_count,
             .unix_path = config->unix_path,
             .wait_ms = config->wait_ms,
             .resume_timeout_ms = config->resume_timeout_ms,
             .window = (uint32_t)config->window,
             .once = config->once,
+            .control_path = server->control,
+            .control_needed = config->control_path != NULL,
+            .program = server->program,
             .on_done = on_done,
             .arg = server,
         },
@@ -163,11 +232,24 @@ start_session(struct server *server, const struct config *config,
     return server->session != NULL;
 }
 
+static bool
+load_credentials(struct server *server, const struct config *config)
+{
+    char why[TLS_WHY_MAX];
+
+    if (credentials_load(&config->credentials.options, &server->tls, why) == 0)
+        return true;
+    log_warnx("%s", why);
+    return false;
+}
+
 static enum exit_status
 serve(struct server *server, const struct config *config)
 {
     char why[LISTENER_WHY_MAX], listen[ADDRESS_TEXT_MAX];
 
+    if (!load_credentials(server, config))
+        return STATUS_FAILED;
     if (!(config->raw ? start_raw : start_session)(server, config, why)) {
         log_warnx("%s", why);
         return STATUS_FAILED;
@@ -180,6 +262,19 @@ serve(struct server *server, const struct config *config)
     return server->status;
 }
 
+/* Why --control does not go with the rest, or NULL. */
+static const char *
+control_clash(const struct config *config)
+{
+    bool by_name = strstr(config->unix_path, "%n") != NULL;
+
+    if (config->raw)
+        return "--control needs sessions: not with --raw";
+    if ((strstr(config->control_path, "%n") != NULL) != by_name)
+        return "--control has %n in it where --unix has, and only there";
+    return NULL;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -189,7 +284,10 @@ main(int argc, char **argv)
                              .resume_timeout_ms = 300000,
                              .window = 64 << 20 };
     struct server server = { .status = STATUS_FAILED };
+    const char *clash;
 
+    harden_process();
+    credentials_cli_init(&config.credentials, true);
     switch (cli_parse(&cli, argc, argv, &config, stdout)) {
     case CLI_DONE: return STATUS_DONE;
     case CLI_USAGE: return STATUS_USAGE;
@@ -198,9 +296,14 @@ main(int argc, char **argv)
     if (config.raw && strstr(config.unix_path, "%n") != NULL)
         return cli_error(&cli,
                          "--unix with %%n needs sessions: not with --raw");
+    if (config.control_path != NULL && (clash = control_clash(&config)) != NULL)
+        return cli_error(&cli, "%s", clash);
     if (config.qemu_tls && !config.raw)
         return cli_error(&cli, "--qemu-tls goes with --raw: a session carries "
                                "QEMU's own TLS as it is");
+    clash = credentials_cli_check(&config.credentials);
+    if (clash != NULL)
+        return cli_error(&cli, "%s", clash);
     fd_raise_limit();
     server.loop = loop_new();
     if (server.loop == NULL ||
@@ -210,6 +313,7 @@ main(int argc, char **argv)
         server.status = serve(&server, &config);
     raw_server_free(server.raw);
     session_server_free(server.session);
+    tls_free(server.tls);
     loop_free(server.loop);
     return (int)server.status;
 }

@@ -27,7 +27,12 @@ relay_raw_missing() {
     done
 }
 
-# relay_ours_start [OPTION]
+# has_option PROGRAM OPTION
+has_option() {
+    "$(find_tool "$1")" --help 2>&1 | grep -qe "$2\b"
+}
+
+# relay_ours_start [OPTION]...
 relay_ours_start() {
     relay_commands+=(
         -- "${far[@]}" "$(find_tool mig-server)" "$@"
@@ -36,16 +41,26 @@ relay_ours_start() {
         --dest "$relay_host:$relay_port" --unix "$relay_entry")
 }
 
+# Plain text, whatever credentials this host has.  Programs of an older build,
+# with --bin, need not be told.
+relay_plain_start() {
+    local plain=()
+    if has_option mig-server --insecure; then
+        plain=(--insecure)
+    fi
+    relay_ours_start "${plain[@]}" "$@"
+}
+
 relay_session_missing() {
     relay_raw_missing
 }
 
 relay_session_start() {
-    relay_ours_start
+    relay_plain_start
 }
 
 relay_raw_start() {
-    relay_ours_start --raw
+    relay_plain_start --raw
 }
 
 relay_socat_missing() {
@@ -156,6 +171,8 @@ relay_tcp_missing() { :; }
 relay_title() {
     case $1 in
     session) printf 'mig-client + mig-server' ;;
+    tls) printf 'mig-client + mig-server, TLS' ;;
+    stunnel) printf 'stunnel' ;;
     raw) printf 'mig-client + mig-server, `--raw`' ;;
     nginx) printf 'nginx stream' ;;
     haproxy) printf 'HAProxy, splice' ;;
@@ -184,7 +201,8 @@ relay_route() {
         ;;
     *)
         relay_commands=(--port "$relay_port" --log "$relay_dir/relay.log")
-        if [[ $1 != session ]]; then
+        # A session makes its entry when there is somebody at the exit.
+        if [[ $1 != session && $1 != tls ]]; then
             relay_commands+=(--unix "$relay_entry")
         fi
         "relay_$1_start"

@@ -2,14 +2,21 @@
 # shellcheck disable=SC2154,SC2016 # globals are those of scripts/bench; `` is Markdown
 # Turns results.tsv into tables and verdicts.
 
-# Each target: case, relay, figure (time, cpu or silent), the relay it is held
-# against, and the highest ratio.
+# Each target: case, relay, figure (time, cpu, silent or rate), the relay it is
+# held against, and the highest ratio; for rate, the ratio it must be above.
+# Relays that encrypt are compared only if they used the same cipher.
 targets=(
     'migration session time nginx 0.85'
     'migration session cpu nginx 1.00'
     'migration raw time nginx 0.75'
     'migration raw cpu nginx 0.85'
     'link session silent tcp 1.30'
+    'load1 tls cpu stunnel 0.60'
+    'load1 tls rate stunnel 1.00'
+    'load4 tls cpu stunnel 0.60'
+    'load4 tls rate stunnel 1.00'
+    'migration tls cpu stunnel 0.60'
+    'migration tls rate stunnel 1.00'
 )
 
 # stats CASE RELAY: median, least and most of each figure as KEY=VALUE words:
@@ -270,6 +277,9 @@ machine() {
     printf '| nginx | %s |\n' "$(version_of nginx)"
     printf '| HAProxy | %s |\n' "$(version_of haproxy)"
     printf '| socat | %s |\n' "$(version_of socat)"
+    printf '| stunnel | %s |\n' "$(version_of stunnel)"
+    printf '| OpenSSL | %s |\n' "$(version_of openssl)"
+    printf '| TLS in the kernel (tcp_available_ulp) | %s |\n' "$(kernel_tls)"
     printf '| busy with other things before the run | %s %% |\n' "$busy"
     printf '| date | %s |\n' "$(date -u '+%Y-%m-%d %H:%M UTC')"
 }
@@ -285,6 +295,8 @@ version_of() {
     case $1 in
     nginx | haproxy) flag=-v ;;
     socat) flag=-V ;;
+    stunnel) flag=-version ;;
+    openssl) flag=version ;;
     esac
     text=$({ "$path" "$flag" 2>&1 || true; } |
         grep -oE '[0-9]+\.[0-9][0-9.]*[^ )]*' | sed -n 1p)
@@ -299,25 +311,40 @@ figure_title() {
     cpu) printf 'relay CPU per GB' ;;
     silent) printf 'measured downtime' ;;
     time) printf 'total time' ;;
+    rate) printf 'throughput' ;;
     esac
 }
 
-# verdict TARGET: a row that says met, missed or not measured.
+# within FIGURE RATIO LIMIT: is more of it better, or less?
+within() {
+    if [[ $1 == rate ]]; then
+        awk -v a="$2" -v b="$3" 'BEGIN { exit !(a > b) }'
+    else
+        awk -v a="$2" -v b="$3" 'BEGIN { exit !(a <= b) }'
+    fi
+}
+
+# verdict TARGET: a row that says met, missed, not measured or not comparable.
 verdict() {
-    local kind relay figure other limit got said
+    local kind relay figure other limit got said word='at most'
     read -r kind relay figure other limit <<<"$1"
+    if [[ $figure == rate ]]; then
+        word=above
+    fi
     got=$(ratio "$(field "$figure" "$(stats "$kind" "$relay")")" \
         "$(field "$figure" "$(stats "$kind" "$other")")")
     if [[ $got == - ]]; then
         said='not measured'
-    elif awk -v a="$got" -v b="$limit" 'BEGIN { exit !(a <= b) }'; then
+    elif encrypts "$relay" && ! same_cipher "$kind" "$relay" "$other"; then
+        said='not comparable: the ciphers differ or are not known'
+    elif within "$figure" "$got" "$limit"; then
         said=met
     else
         said=missed
     fi
-    printf '| %s: %s of %s, against %s | at most %s | %s | **%s** |\n' \
-        "$kind" "$(figure_title "$figure")" "$relay" "$other" "$limit" "$got" \
-        "$said"
+    printf '| %s: %s of %s, against %s | %s %s | %s | **%s** |\n' \
+        "$kind" "$(figure_title "$figure")" "$relay" "$other" "$word" "$limit" \
+        "$got" "$said"
 }
 
 report_method() {
@@ -357,6 +384,7 @@ report() {
         else
             table "$kind"
         fi
+        cipher_text "$kind"
     done
     report_missing
     printf '\n## Targets\n\n| what | target | measured | |\n|---|---|---:|---|\n'

@@ -4,8 +4,8 @@
 # fields between tabs: case, relay, round, outcome (ok or failed), bytes,
 # seconds, then what the processes of the relay used: CPU seconds, peak KiB,
 # sleeps; the downtime in ms by query-migrate and by the events of both QEMUs;
-# what was held on the way in KiB, the median and the most. A field that does
-# not apply is "-".
+# what was held on the way in KiB, the median and the most; the cipher. A field
+# that does not apply is "-".
 
 # field KEY TEXT: the value of KEY in words of KEY=VALUE, or "-".
 field() {
@@ -24,7 +24,7 @@ record() {
     local line key
     printf -v line '%s\t%s\t%s\t%s' "$1" "$2" "$3" "$4"
     for key in bytes seconds relay_cpu relay_peak_kib relay_switches \
-        downtime_ms silent_ms held_kib held_max_kib; do
+        downtime_ms silent_ms held_kib held_max_kib cipher; do
         line+=$'\t'$(field "$key" "$5")
     done
     printf '%s\n' "$line" >>"$results"
@@ -56,12 +56,14 @@ metered() {
         tail -n 5 "$work/err" "$relay_dir"/*.log 2>/dev/null | sed 's/^/    /' >&2 || true
         text=
     else
+        text+=" cipher=$(relay_cipher "$relay")"
         note "$(printf '%-10s %-8s round %s: %s s, relay CPU %s s%s' \
             "$kind" "$relay" "$round" "$(field seconds "$text")" \
             "$(field relay_cpu "$text")" \
             "$(note_of ', downtime %s ms' downtime_ms "$text"
             note_of ' (%s measured)' silent_ms "$text"
-            note_of ', %s KiB held' held_kib "$text")")"
+            note_of ', %s KiB held' held_kib "$text"
+            note_of ', %s' cipher "$text")")"
     fi
     if ((round > 0)); then
         record "$kind" "$relay" "$round" "$outcome" "$text"

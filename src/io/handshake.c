@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "io/loop.h"
 #include "io/timer.h"
 #include "io/tls_stream.h"
@@ -80,7 +81,11 @@ step(struct handshake *handshake)
     switch (tls_stream_handshake(handshake->stream)) {
     case TLS_WANT_READ: event_add(handshake->read_event, NULL); break;
     case TLS_WANT_WRITE: event_add(handshake->write_event, NULL); break;
-    case TLS_DONE: succeed(handshake, HANDSHAKE_DONE, NULL); break;
+    case TLS_DONE:
+        log_debug("TLS with %s: %s", tls_stream_identity(handshake->stream),
+                  tls_stream_cipher(handshake->stream));
+        succeed(handshake, HANDSHAKE_DONE, NULL);
+        break;
     case TLS_LOST: lost(handshake); break;
     case TLS_REFUSED:
         fail(handshake, HANDSHAKE_REFUSED, tls_stream_why(handshake->stream));

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -18,9 +19,16 @@
 struct tls {
     struct tls_options options; /* a copy */
     SSL_CTX *context;
-    struct tls_stamp stamps[TLS_X509_FILES]; /* when they were last looked at */
+    struct tls_stamp stamps[TLS_X509_FILES]; /* of what is in use */
+    struct tls_stamp tried[TLS_X509_FILES];  /* of what was last read */
+    int64_t tried_ms;                        /* when, if in vain */
+    char trouble[TLS_WHY_MAX];               /* what was said then */
     bool out_of_time;                        /* said that ours has expired */
 };
+
+/* Files that can't be used are read again no sooner than this: what is wrong
+   may not be in them, such as a clock that is behind. */
+static const int64_t retry_ms = 1000;
 
 static void
 take_stamps(const struct tls_options *options,
@@ -79,6 +87,7 @@ tls_new(const struct tls_options *options, char why[TLS_WHY_MAX])
     harden_keys_loaded();
     /* Looked at before they are read: a change in between is seen later. */
     take_stamps(&tls->options, tls->stamps);
+    memcpy(tls->tried, tls->stamps, sizeof tls->tried);
     tls->context = read_context(&tls->options, why);
     if (tls->context != NULL)
         return tls;
@@ -97,18 +106,53 @@ tls_free(struct tls *tls)
     free(tls);
 }
 
-static void
-read_again(struct tls *tls)
+static int64_t
+now_ms(void)
 {
-    char why[TLS_WHY_MAX];
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/*
+ * A list of revoked certificates that was there must not come to nothing by
+ * being lost, or by being replaced in two steps.
+ */
+static SSL_CTX *
+read_successor(const struct tls *tls, char why[TLS_WHY_MAX])
+{
     SSL_CTX *context = read_context(&tls->options, why);
 
+    if (context == NULL || !tls_context_of(tls->context)->revocation ||
+        tls_context_of(context)->revocation)
+        return context;
+    SSL_CTX_free(context);
+    snprintf(why, TLS_WHY_MAX,
+             "%.300s/ca-crl.pem is gone: put it back, or restart this program "
+             "if nobody is revoked any more",
+             tls->options.dir);
+    return NULL;
+}
+
+static void
+read_again(struct tls *tls, const struct tls_stamp now[TLS_X509_FILES])
+{
+    char why[TLS_WHY_MAX];
+    SSL_CTX *context = read_successor(tls, why);
+
+    memcpy(tls->tried, now, sizeof tls->tried);
+    tls->tried_ms = now_ms();
     if (context == NULL) {
-        log_warnx("TLS: %s (what was read before stays in use)", why);
+        if (strcmp(why, tls->trouble) != 0)
+            log_warnx("TLS: %s (what was read before stays in use)", why);
+        memcpy(tls->trouble, why, sizeof why);
         return;
     }
     SSL_CTX_free(tls->context);
     tls->context = context;
+    memcpy(tls->stamps, now, sizeof tls->stamps);
+    tls->trouble[0] = '\0';
     tls->out_of_time = false;
     log_info("TLS: read %s again, which has changed",
              tls->options.psk_path != NULL ? tls->options.psk_path
@@ -129,18 +173,30 @@ look_at_dates(struct tls *tls)
     tls->out_of_time = out_of_time;
 }
 
+static bool
+same_stamps(const struct tls_stamp a[TLS_X509_FILES],
+            const struct tls_stamp b[TLS_X509_FILES])
+{
+    for (int file = 0; file < TLS_X509_FILES; file++) {
+        if (!tls_stamp_equal(&a[file], &b[file]))
+            return false;
+    }
+    return true;
+}
+
 void
 tls_refresh(struct tls *tls)
 {
     struct tls_stamp now[TLS_X509_FILES];
-    bool changed = false;
 
     take_stamps(&tls->options, now);
-    for (int file = 0; file < TLS_X509_FILES; file++)
-        changed = changed || !tls_stamp_equal(&now[file], &tls->stamps[file]);
-    memcpy(tls->stamps, now, sizeof now);
-    if (changed)
-        read_again(tls);
+    if (same_stamps(now, tls->stamps)) {
+        memcpy(tls->tried, now, sizeof tls->tried);
+        tls->trouble[0] = '\0';
+    } else if (!same_stamps(now, tls->tried) ||
+               now_ms() - tls->tried_ms >= retry_ms) {
+        read_again(tls, now);
+    }
     look_at_dates(tls);
 }
 

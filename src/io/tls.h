@@ -35,13 +35,15 @@ struct tls_options {
 
     const char *psk_user; /* client: the user to be */
     const char *hostname; /* client: the name or the address that the server's
-                             certificate must be for */
+                             certificate must be for, in its subjectAltName;
+                             its own scope or final dot does not count */
 
     /*
      * Server: the client's subject name must match one of these, if there are
      * any.  A pattern with a '=' is for the whole name as RFC 4514 writes it
      * ("CN=host1,O=Example"), another one for the common name; '*', '?' and
-     * [...] as fnmatch(3) has them.
+     * [...] as fnmatch(3) has them: '*' matches anything, commas included, so
+     * "CN=host*,O=Example" takes "CN=host1,OU=Guests,O=Example", too.
      */
     const char *const *allow;
     size_t allow_count; /* at most TLS_ALLOW_MAX */
@@ -51,8 +53,9 @@ struct tls_options {
  * tls_new(options, why):
  * Read the files.  Return NULL and write one line into ${why} if they can't be
  * used: which file, what is wrong with it and what to do.  A key that others
- * can read is refused, and so is a certificate of our own that has expired or
- * is not valid yet, with its date.  ${options} is copied.  The caller frees the
+ * can read is refused, and so are a folder in which others can replace files,
+ * and a certificate of our own that has expired or is not valid yet, with its
+ * date.  ${options} is copied.  The caller frees the
  * result with tls_free; while it lives, no core is dumped (base/harden.h).
  */
 struct tls *tls_new(const struct tls_options *options, char why[TLS_WHY_MAX]);
@@ -62,10 +65,12 @@ void tls_free(struct tls *tls);
  * tls_refresh(tls):
  * Read the files again if one of them has changed, so that renewed ones count
  * from now on; and look again at our own certificate's dates.  If the files
- * can't be used, a line says so once for each change, and what was read before
- * stays in use: a migration under way should not die of a renewal that is only
- * half done.  For every new session and every accepted connection; costs a few
- * stat(2) when nothing has changed.
+ * can't be used, or ca-crl.pem is gone, what was read before stays in use: a
+ * migration under way should not die of a renewal that is only half done.  A
+ * line says so, but not the same one again; and they are read again by each
+ * later call that comes a second or more after the last attempt, until they
+ * can be used.  For every new session and every accepted connection; costs a
+ * few stat(2) when nothing has changed.
  */
 void tls_refresh(struct tls *tls);
 

@@ -53,6 +53,23 @@ copy_text(const char **to, const char *from)
     return *to != NULL;
 }
 
+/* Of "fe80::1%eth0" the address, and of "host1.example." all but the dot. */
+static bool
+copy_hostname(const char **to, const char *from)
+{
+    size_t length;
+
+    if (from == NULL)
+        return true;
+    length = strlen(from);
+    if (strchr(from, ':') != NULL)
+        length = strcspn(from, "%");
+    else if (length > 1 && from[length - 1] == '.')
+        length--;
+    *to = strndup(from, length);
+    return *to != NULL;
+}
+
 int
 tls_options_copy(struct tls_options *to, const struct tls_options *from)
 {
@@ -63,7 +80,7 @@ tls_options_copy(struct tls_options *to, const struct tls_options *from)
     good = good && copy_text(&to->dir, from->dir) &&
            copy_text(&to->psk_path, from->psk_path) &&
            copy_text(&to->psk_user, from->psk_user) &&
-           copy_text(&to->hostname, from->hostname);
+           copy_hostname(&to->hostname, from->hostname);
     for (size_t i = 0; good && i < from->allow_count; i++) {
         good = copy_text(&allow[i], from->allow[i]);
         to->allow_count += good ? 1 : 0;

@@ -17,6 +17,7 @@
 struct tls_context {
     struct tls_options options; /* its own copy */
     struct tls_text keys;       /* the file of pre-shared keys */
+    bool revocation;            /* ca-crl.pem was there, and counts */
 };
 
 /* What the callbacks of one connection have seen, for tls_identity and
@@ -25,13 +26,16 @@ struct tls_note {
     char refusal[TLS_WHY_MAX]; /* why we don't accept the peer; "": we do */
     char psk_user[PSK_USER_MAX + 1]; /* printable; "": none was offered */
     bool psk_known;                  /* and there is a key for it */
+    unsigned psk_offers;             /* how many a client has offered */
 };
 
 /**
  * tls_options_copy(to, from):
  * tls_options_clear(options):
- * Copy ${from} with all that it points to.  Return 0, or -1 if there is no
- * memory, and then ${to} is clear.
+ * Copy ${from} with all that it points to.  Of the hostname, what no
+ * certificate could have is left out: an IPv6 address's scope, and the dot at
+ * the end of a name.  Return 0, or -1 if there is no memory, and then ${to} is
+ * clear.
  */
 int tls_options_copy(struct tls_options *to, const struct tls_options *from);
 void tls_options_clear(struct tls_options *options);

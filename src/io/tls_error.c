@@ -8,6 +8,7 @@
 
 #include "io/tls_context.h"
 #include "io/tls_names.h"
+#include "io/tls_x509.h"
 
 enum { OURS_MAX = 400 }; /* leaves room for the rest of the line */
 
@@ -99,8 +100,8 @@ bad_certificate(const struct failure *failure)
     if (name == NULL)
         return "it is not for the address that the client looks for, or not "
                "valid yet by the clock there";
-    return X509_check_host(SSL_get_certificate(failure->ssl), name, 0, 0,
-                           NULL) == 1
+    return X509_check_host(SSL_get_certificate(failure->ssl), name, 0,
+                           TLS_X509_HOST_FLAGS, NULL) == 1
                ? early
                : "it is not for the name that the client looks for "
                  "(--tls-hostname there)";

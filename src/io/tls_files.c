@@ -116,6 +116,31 @@ fail:
     return result;
 }
 
+/*
+ * Where the sticky bit is set, as in /tmp, others can add files but not replace
+ * ours; and what they add belongs to them, which is found when it is read.
+ */
+int
+tls_folder_check(const char *path, char why[TLS_WHY_MAX])
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0) {
+        snprintf(why, TLS_WHY_MAX, "cannot look at %.320s: %s", path,
+                 strerror(errno));
+        return -1;
+    }
+    if (check_owner(path, &st, why) != 0)
+        return -1;
+    if ((st.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (st.st_mode & S_ISVTX) != 0)
+        return 0;
+    snprintf(why, TLS_WHY_MAX,
+             "others can replace what is in %.200s (mode %04o): chmod go-w "
+             "%.200s",
+             path, (unsigned)st.st_mode & 07777, path);
+    return -1;
+}
+
 void
 tls_text_clear(struct tls_text *text)
 {
@@ -131,13 +156,24 @@ nanoseconds(const struct timespec *time)
     return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
 }
 
+bool
+tls_file_absent(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) != 0 && errno == ENOENT;
+}
+
 struct tls_stamp
 tls_file_stamp(const char *path)
 {
     struct stat st;
 
-    if (stat(path, &st) != 0)
-        return (struct tls_stamp){ 0 };
+    if (stat(path, &st) != 0) {
+        int error = errno;
+
+        return (struct tls_stamp){ .error = tls_file_absent(path) ? 0 : error };
+    }
     return (struct tls_stamp){
         .dev = st.st_dev,
         .ino = st.st_ino,
@@ -151,5 +187,6 @@ bool
 tls_stamp_equal(const struct tls_stamp *a, const struct tls_stamp *b)
 {
     return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
-           a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
+           a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns &&
+           a->error == b->error;
 }

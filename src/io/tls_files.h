@@ -1,6 +1,13 @@
 /*
  * The files that hold keys and certificates: read whole, and only if nobody
  * else can have put something into them, or have read a key.
+ *
+ * A file may be a link, as those of several tools that renew certificates are:
+ * what is opened is its target, and it is the target that has to belong to the
+ * right user with the right mode.  Of the folders only the one that was named
+ * is looked at, not those above it, and not those where a link leads: whoever
+ * makes a path or a link through a folder that others can write gives them the
+ * credentials.
  */
 #ifndef IO_TLS_FILES_H
 #define IO_TLS_FILES_H
@@ -42,10 +49,25 @@ int tls_file_read(const char *path, enum tls_file_kind kind,
  */
 void tls_text_clear(struct tls_text *text);
 
+/**
+ * tls_folder_check(path, why):
+ * Return 0 if the folder at ${path} belongs to this user or root, and nobody
+ * else can replace what is in it; else -1 with a line in ${why}.
+ */
+int tls_folder_check(const char *path, char why[TLS_WHY_MAX]);
+
+/**
+ * tls_file_absent(path):
+ * Return whether there is nothing at ${path}, not even a link that leads
+ * nowhere.  What can't be told is not absent.
+ */
+bool tls_file_absent(const char *path);
+
 /* By what a file is known to have changed: all 0 if it is not there. */
 struct tls_stamp {
     uint64_t dev, ino, size;
     int64_t mtime_ns, ctime_ns;
+    int error; /* why there is no more to say of it, 0 if there is */
 };
 
 /**

@@ -82,17 +82,14 @@ void
 tls_cert_names(const X509 *cert, char names[TLS_NAMES_MAX])
 {
     GENERAL_NAMES *all;
-    char common[TLS_SUBJECT_MAX];
 
     names[0] = '\0';
     all = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
     for (int i = 0; i < sk_GENERAL_NAME_num(all); i++)
         add_alternative(names, sk_GENERAL_NAME_value(all, i));
     GENERAL_NAMES_free(all);
-    if (names[0] == '\0' && tls_cert_common_name(cert, common) == 0)
-        add_name(names, common, strlen(common));
     if (names[0] == '\0')
-        add_name(names, "no name", strlen("no name"));
+        snprintf(names, TLS_NAMES_MAX, "no host (it has no subjectAltName)");
 }
 
 int

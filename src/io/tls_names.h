@@ -26,8 +26,8 @@ int tls_name_text(const X509_NAME *name, char text[TLS_SUBJECT_MAX]);
 /**
  * tls_cert_names(cert, names):
  * Write what a server's certificate is for, as "host1, host1.example,
- * 10.0.0.1": its alternative names, or its common name if there are none; "no
- * name" if that is missing, too.  What does not fit is left out.
+ * 10.0.0.1": its alternative names for a host, or that there are none.  What
+ * does not fit is left out.
  */
 void tls_cert_names(const X509 *cert, char names[TLS_NAMES_MAX]);
 

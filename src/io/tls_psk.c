@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 
 #include "io/tls_context.h"
+#include "io/tls_files.h"
 #include "io/tls_names.h"
 #include "io/tls_verify.h"
 
@@ -27,6 +28,25 @@ session_of(SSL *ssl, const struct psk *psk)
         return session;
     SSL_SESSION_free(session);
     return NULL;
+}
+
+/*
+ * Each key that a client offers is looked up in the whole file, and a
+ * ClientHello has room for thousands.  Ours offer one, twice if the server asks
+ * for another ClientHello.
+ */
+enum { OFFERS_MAX = 8 };
+
+static bool
+too_many_offers(struct tls_note *note)
+{
+    if (note->psk_offers++ < OFFERS_MAX)
+        return false;
+    snprintf(note->refusal, sizeof note->refusal,
+             "the client offers more than %d pre-shared keys, which no "
+             "mig-client does",
+             OFFERS_MAX);
+    return true;
 }
 
 /* What a peer calls itself, for people. */
@@ -58,7 +78,7 @@ on_find_session(SSL *ssl, const unsigned char *user, size_t length,
     struct psk psk;
 
     *session = NULL;
-    if (note == NULL)
+    if (note == NULL || too_many_offers(note))
         return 0;
     note_user(note, user, length);
     note->psk_known = false; /* there may have been another before */
@@ -78,8 +98,9 @@ on_offer(SSL *ssl, const unsigned char *user, size_t length,
     struct tls_note *note = tls_context_note(ssl);
 
     *session = NULL;
-    if (note != NULL)
-        note_user(note, user, length);
+    if (note == NULL || too_many_offers(note))
+        return 0;
+    note_user(note, user, length);
     return 1;
 }
 
@@ -134,12 +155,32 @@ check_keys(const struct tls_context *context, char why[TLS_WHY_MAX])
     return -1;
 }
 
+/* The folder that the file is in. */
+static int
+check_folder(const char *path, char why[TLS_WHY_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    char folder[TLS_PATH_MAX];
+    int length;
+
+    if (slash == NULL)
+        return tls_folder_check(".", why);
+    length = slash == path ? 1 : (int)(slash - path);
+    if (length < TLS_PATH_MAX) {
+        snprintf(folder, sizeof folder, "%.*s", length, path);
+        return tls_folder_check(folder, why);
+    }
+    snprintf(why, TLS_WHY_MAX, "%.200s...: the path is too long", path);
+    return -1;
+}
+
 int
 tls_psk_load(SSL_CTX *context, char why[TLS_WHY_MAX])
 {
     struct tls_context *kept = tls_context_of(context);
 
-    if (tls_file_read(kept->options.psk_path, TLS_FILE_SECRET, &kept->keys,
+    if (check_folder(kept->options.psk_path, why) != 0 ||
+        tls_file_read(kept->options.psk_path, TLS_FILE_SECRET, &kept->keys,
                       why) != 0 ||
         check_keys(kept, why) != 0)
         return -1;

@@ -12,10 +12,10 @@
 #include "io/tls_wire.h"
 
 /*
- * Theory of operation.  The handshake is OpenSSL's alone, over its own socket
- * BIO.  After it OpenSSL reads and writes memory (tls_wire), which goes from
- * and to the socket a whole buffer in a system call, where OpenSSL would make
- * one for each record, or two.
+ * Theory of operation.  In the handshake OpenSSL writes to the socket by
+ * itself, and reads just what it asks for.  After it OpenSSL reads and writes
+ * memory (tls_wire), which goes from and to the socket a whole buffer in a
+ * system call, where OpenSSL would make one for each record, or two.
  *
  *   writing   seal() turns what is offered into records, in the out buffer,
  *             which is then flushed.  Plain bytes count as taken when the last
@@ -25,7 +25,9 @@
  *   reading   the in buffer is filled by one read, and OpenSSL takes its
  *             records out of it.
  *
- * Where the kernel encrypts (kTLS), writing is plain writing.
+ * Where the kernel encrypts (kTLS), writing is plain writing.  It never
+ * decrypts: OpenSSL asks a BIO of its own for that, and a peer that renews its
+ * keys would be more than many kernels can follow.
  */
 enum {
     CIPHER_MAX = 64,
@@ -36,6 +38,12 @@ enum {
      */
     REKEY_RECORDS = 1 << 22,
 };
+
+/*
+ * OpenSSL can't renew keys that the kernel has, so there the connection ends
+ * before they are worn out: 2^24 records.
+ */
+static const uint64_t kernel_bytes_max = (uint64_t)1 << 38;
 
 struct sealed {
     size_t end;   /* of the record, in the out buffer */
@@ -52,9 +60,10 @@ struct tls_stream {
     uint32_t rekey_after;
     unsigned char *stage; /* a record out of several pieces */
     bool kernel_sends;
-    bool starved;  /* the last record is not complete yet */
-    bool ended;    /* we have said goodbye */
-    bool finished; /* reading is over, with this result: */
+    uint64_t kernel_bytes; /* so far */
+    bool starved;          /* the last record is not complete yet */
+    bool ended;            /* we have said goodbye */
+    bool finished;         /* reading is over, with this result: */
     ssize_t result;
     int error;
     char cipher[CIPHER_MAX];
@@ -66,14 +75,19 @@ struct tls_stream *
 tls_stream_new(struct tls *tls, int fd)
 {
     struct tls_stream *stream = calloc(1, sizeof *stream);
+    BIO *in;
 
     if (stream == NULL)
         return NULL;
     stream->wire.fd = fd;
     stream->rekey_after = REKEY_RECORDS;
     stream->ssl = tls_begin(tls, fd);
-    if (stream->ssl != NULL)
+    in = tls_wire_bio(&stream->wire);
+    if (stream->ssl != NULL && in != NULL) {
+        SSL_set0_rbio(stream->ssl, in);
         return stream;
+    }
+    BIO_free(in);
     tls_stream_free(stream);
     errno = ENOMEM;
     return NULL;
@@ -90,27 +104,26 @@ tls_stream_free(struct tls_stream *stream)
     free(stream);
 }
 
-/* Put our buffers between OpenSSL and the socket. */
+/* Let OpenSSL write into our buffer, unless the kernel encrypts. */
 static int
 take_over(struct tls_stream *stream)
 {
-    bool kernel_reads = BIO_get_ktls_recv(SSL_get_rbio(stream->ssl)) > 0;
-    BIO *in = NULL, *out = NULL;
+    BIO *out;
 
     stream->kernel_sends = BIO_get_ktls_send(SSL_get_wbio(stream->ssl)) > 0;
     stream->stage = malloc(TLS_RECORD_BYTES);
-    if (stream->stage == NULL ||
-        (!kernel_reads && (in = tls_wire_in(&stream->wire)) == NULL) ||
-        (!stream->kernel_sends &&
-         (out = tls_wire_out(&stream->wire)) == NULL)) {
-        BIO_free(in);
+    if (stream->stage == NULL || tls_wire_buffer(&stream->wire) != 0) {
         errno = ENOMEM;
         return -1;
     }
-    if (in != NULL)
-        SSL_set0_rbio(stream->ssl, in);
-    if (out != NULL)
-        SSL_set0_wbio(stream->ssl, out);
+    if (stream->kernel_sends)
+        return 0;
+    out = tls_wire_bio(&stream->wire);
+    if (out == NULL) {
+        errno = ENOMEM;
+        return -1;
+    }
+    SSL_set0_wbio(stream->ssl, out);
     return 0;
 }
 
@@ -250,10 +263,10 @@ seal(struct tls_stream *stream, struct source *from)
     const unsigned char *bytes;
     size_t length, taken;
 
+    ERR_clear_error();
     while (stream->count < TLS_RECORDS &&
            (bytes = next_record(stream, from, &length)) != NULL) {
         renew_keys(stream);
-        ERR_clear_error();
         if (SSL_write_ex(stream->ssl, bytes, length, &taken) != 1) {
             tls_why(stream->ssl, stream->why);
             errno = EPROTO;
@@ -265,6 +278,22 @@ seal(struct tls_stream *stream, struct source *from)
     return 0;
 }
 
+static ssize_t
+kernel_writev(struct tls_stream *stream, struct iovec *iov, int count)
+{
+    ssize_t n;
+
+    if (stream->kernel_bytes >= kernel_bytes_max) {
+        snprintf(stream->why, sizeof stream->why,
+                 "the keys that the kernel has are used up");
+        errno = EPROTO;
+        return -1;
+    }
+    n = tls_wire_send(&stream->wire, iov, count);
+    stream->kernel_bytes += n > 0 ? (uint64_t)n : 0;
+    return n;
+}
+
 ssize_t
 tls_stream_writev(struct tls_stream *stream, struct iovec *iov, int count)
 {
@@ -273,7 +302,7 @@ tls_stream_writev(struct tls_stream *stream, struct iovec *iov, int count)
     int result;
 
     if (stream->kernel_sends)
-        return tls_wire_send(&stream->wire, iov, count);
+        return kernel_writev(stream, iov, count);
     result =
         tls_wire_flush(&stream->wire); /* what was sealed in an earlier call */
     taken = take_written(stream);
@@ -310,6 +339,10 @@ no_read(struct tls_stream *stream)
         errno = EAGAIN;
         return -1;
     case SSL_ERROR_ZERO_RETURN: return finish(stream, 0, 0);
+    case SSL_ERROR_WANT_WRITE:
+        snprintf(stream->why, sizeof stream->why,
+                 "the peer asks for more new keys than it takes");
+        return finish(stream, -1, EPROTO);
     case SSL_ERROR_SYSCALL:
         return finish(stream, -1,
                       stream->wire.read_error != 0 ? stream->wire.read_error
@@ -329,8 +362,12 @@ tls_stream_readv(struct tls_stream *stream, const struct iovec *iov, int count)
 {
     size_t total = 0;
 
-    stream->wire.drained = false;
+    /* What is left of the last read comes before a new one. */
+    if (stream->starved || stream->wire.in.at == stream->wire.in.end)
+        stream->wire.drained = false;
     stream->starved = false;
+    if (stream->count == 0)
+        (void)tls_wire_flush(&stream->wire); /* TLS's own answers, if any */
     for (int i = 0; i < count && !stream->finished; i++) {
         unsigned char *bytes = iov[i].iov_base;
         size_t left = iov[i].iov_len, n;

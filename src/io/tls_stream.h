@@ -42,7 +42,8 @@ enum tls_step tls_stream_handshake(struct tls_stream *stream);
 
 /**
  * tls_stream_readv(stream, iov, count):
- * As transport_readv.  It fills the pieces, or reads the socket empty.  -1 with
+ * As transport_readv.  It fills the pieces, or takes all that had arrived when
+ * the socket was last looked at; if more has, the socket is readable.  -1 with
  * EPROTO is a failure of TLS, on which tls_stream_why says more; an end of the
  * connection without the peer's goodbye (close_notify) is ECONNRESET.
  */

@@ -103,6 +103,18 @@ say_purpose(const struct refusal *refusal, char *why)
 }
 
 static void
+say_no_list(const struct refusal *refusal, char *why)
+{
+    char issuer[TLS_SUBJECT_MAX];
+
+    tls_name_text(X509_get_issuer_name(refusal->cert), issuer);
+    snprintf(why, TLS_WHY_MAX,
+             "our ca-crl.pem holds no revocation list of the CA %.150s, which "
+             "has issued the %s's %scertificate %.150s: add it",
+             issuer, refusal->peer, refusal->whose, refusal->subject);
+}
+
+static void
 say_error(const struct refusal *refusal, int error, char *why)
 {
     switch (error) {
@@ -122,20 +134,15 @@ say_error(const struct refusal *refusal, int error, char *why)
     case X509_V_ERR_INVALID_PURPOSE: say_purpose(refusal, why); return;
     case X509_V_ERR_CERT_REVOKED:
         snprintf(why, TLS_WHY_MAX,
-                 "the %s's certificate %.200s is revoked by our ca-crl.pem",
-                 refusal->peer, refusal->subject);
+                 "the %s's %scertificate %.200s is revoked by our ca-crl.pem",
+                 refusal->peer, refusal->whose, refusal->subject);
         return;
-    case X509_V_ERR_UNABLE_TO_GET_CRL:
-        snprintf(why, TLS_WHY_MAX,
-                 "our ca-crl.pem holds no revocation list of the CA of the "
-                 "%s's certificate %.200s",
-                 refusal->peer, refusal->subject);
-        return;
+    case X509_V_ERR_UNABLE_TO_GET_CRL: say_no_list(refusal, why); return;
     case X509_V_ERR_CRL_HAS_EXPIRED:
         snprintf(why, TLS_WHY_MAX,
                  "our revocation list ca-crl.pem has expired, so the %s's "
-                 "certificate %.200s can't be checked: renew the list",
-                 refusal->peer, refusal->subject);
+                 "%scertificate %.200s can't be checked: renew the list",
+                 refusal->peer, refusal->whose, refusal->subject);
         return;
     default:
         snprintf(why, TLS_WHY_MAX, "the %s's %scertificate %.200s: %s",

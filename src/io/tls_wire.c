@@ -7,47 +7,67 @@
 #include <sys/socket.h>
 
 enum {
-    IN_BYTES = 256 << 10,
+    IN_BYTES = 128 << 10,
     OUT_BYTES = (TLS_RECORDS + 1) * TLS_RECORD_ROOM,
 };
 
-/* Fill the empty in buffer.  Return whether reading can go on. */
-static bool
-fill(struct tls_wire *wire)
+/* Read once.  Return the number of bytes, 0 for none, -1 if there never will be
+ * any more. */
+static ssize_t
+read_once(struct tls_wire *wire, void *bytes, size_t room)
 {
-    struct iovec iov = { wire->in.bytes, IN_BYTES };
+    struct iovec iov = { bytes, room };
     ssize_t n;
 
     do
         n = readv(wire->fd, &iov, 1);
     while (n < 0 && errno == EINTR);
-    if (n == 0 || (n < 0 && errno != EAGAIN)) {
-        wire->read_error = n < 0 ? errno : 0;
-        wire->eof = n == 0;
-        return false;
+    wire->drained = n < (ssize_t)room;
+    if (n > 0)
+        return n;
+    if (n < 0 && errno == EAGAIN)
+        return 0;
+    wire->read_error = n < 0 ? errno : 0;
+    wire->eof = n == 0;
+    return -1;
+}
+
+/* Take up to ${room} bytes out of the in buffer, which is filled if it is
+ * empty.  As read_once. */
+static ssize_t
+take(struct tls_wire *wire, char *bytes, size_t room)
+{
+    struct tls_buffer *in = &wire->in;
+
+    if (in->at == in->end && !wire->drained) {
+        ssize_t n = read_once(wire, in->bytes, IN_BYTES);
+
+        if (n <= 0)
+            return n;
+        in->at = 0;
+        in->end = (size_t)n;
     }
-    wire->in.at = 0;
-    wire->in.end = n > 0 ? (size_t)n : 0;
-    wire->drained = n < IN_BYTES;
-    return true;
+    if (room > in->end - in->at)
+        room = in->end - in->at;
+    memcpy(bytes, in->bytes + in->at, room);
+    in->at += room;
+    return (ssize_t)room;
 }
 
 static int
 bio_read(BIO *bio, char *bytes, size_t room, size_t *got)
 {
     struct tls_wire *wire = BIO_get_data(bio);
-    struct tls_buffer *in = &wire->in;
+    ssize_t n;
 
     BIO_clear_retry_flags(bio);
-    if (in->at == in->end && !wire->drained && !fill(wire))
-        return 0;
-    if (in->at == in->end) {
+    n = wire->in.bytes != NULL ? take(wire, bytes, room)
+                               : read_once(wire, bytes, room);
+    if (n == 0)
         BIO_set_retry_read(bio);
+    if (n <= 0)
         return 0;
-    }
-    *got = in->end - in->at < room ? in->end - in->at : room;
-    memcpy(bytes, in->bytes + in->at, *got);
-    in->at += *got;
+    *got = (size_t)n;
     return 1;
 }
 
@@ -58,7 +78,7 @@ bio_write(BIO *bio, const char *bytes, size_t length, size_t *taken)
     struct tls_buffer *out = &wire->out;
 
     BIO_clear_retry_flags(bio);
-    if (OUT_BYTES - out->end < length) {
+    if (out->bytes == NULL || OUT_BYTES - out->end < length) {
         BIO_set_retry_write(bio);
         return 0;
     }
@@ -96,34 +116,27 @@ make_bio_method(void)
     BIO_meth_set_ctrl(bio_method, bio_ctrl);
 }
 
-static BIO *
-bio_new(struct tls_wire *wire, struct tls_buffer *buffer, size_t bytes)
+BIO *
+tls_wire_bio(struct tls_wire *wire)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     BIO *bio;
 
     pthread_once(&once, make_bio_method);
     bio = bio_method != NULL ? BIO_new(bio_method) : NULL;
-    buffer->bytes = malloc(bytes);
-    if (bio == NULL || buffer->bytes == NULL) {
-        BIO_free(bio);
+    if (bio == NULL)
         return NULL;
-    }
     BIO_set_data(bio, wire);
     BIO_set_init(bio, 1);
     return bio;
 }
 
-BIO *
-tls_wire_in(struct tls_wire *wire)
+int
+tls_wire_buffer(struct tls_wire *wire)
 {
-    return bio_new(wire, &wire->in, IN_BYTES);
-}
-
-BIO *
-tls_wire_out(struct tls_wire *wire)
-{
-    return bio_new(wire, &wire->out, OUT_BYTES);
+    wire->in.bytes = malloc(IN_BYTES);
+    wire->out.bytes = malloc(OUT_BYTES);
+    return wire->in.bytes != NULL && wire->out.bytes != NULL ? 0 : -1;
 }
 
 void

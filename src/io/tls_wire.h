@@ -20,7 +20,7 @@ enum {
 };
 
 struct tls_buffer {
-    unsigned char *bytes; /* NULL if OpenSSL uses the socket in this way */
+    unsigned char *bytes; /* NULL: none yet */
     size_t at;
     size_t end;
 };
@@ -35,14 +35,19 @@ struct tls_wire {
 };
 
 /**
- * tls_wire_in(wire):
- * tls_wire_out(wire):
- * Return a BIO that reads from ${wire}->fd, or that writes into ${wire}->out,
- * through a buffer that is made now; NULL if there is no memory.  The caller
- * frees the BIO before the wire.
+ * tls_wire_bio(wire):
+ * Return a BIO that reads from ${wire}->fd and writes into ${wire}->out, or
+ * NULL if there is no memory.  The caller frees it before the wire.  Until
+ * there are buffers it reads no more than OpenSSL asks for, so that strangers
+ * cost nothing, and writes nothing.
  */
-BIO *tls_wire_in(struct tls_wire *wire);
-BIO *tls_wire_out(struct tls_wire *wire);
+BIO *tls_wire_bio(struct tls_wire *wire);
+
+/**
+ * tls_wire_buffer(wire):
+ * Make the buffers.  Return 0, or -1 if there is no memory.
+ */
+int tls_wire_buffer(struct tls_wire *wire);
 
 /**
  * tls_wire_fini(wire):

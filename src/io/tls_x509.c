@@ -221,8 +221,12 @@ read_crls(SSL_CTX *context, const char *path, char why[TLS_WHY_MAX])
     ERR_clear_error();
     BIO_free(bio);
     tls_text_clear(&text);
+    tls_context_of(context)->revocation = true;
+    /* The CAs in between can be revoked, too: with a list of some of the CAs
+       only, those whose list is missing are refused. */
     X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context),
-                                X509_V_FLAG_CRL_CHECK);
+                                X509_V_FLAG_CRL_CHECK |
+                                    X509_V_FLAG_CRL_CHECK_ALL);
     return good ? 0 : -1;
 }
 
@@ -247,7 +251,7 @@ expect_name(SSL_CTX *context, char why[TLS_WHY_MAX])
 {
     const char *hostname = tls_context_of(context)->options.hostname;
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(context);
-    int good;
+    int good = 0;
 
     if (hostname == NULL || hostname[0] == '\0') {
         snprintf(why, TLS_WHY_MAX,
@@ -255,16 +259,16 @@ expect_name(SSL_CTX *context, char why[TLS_WHY_MAX])
                  "--tls-hostname");
         return -1;
     }
-    X509_VERIFY_PARAM_set_hostflags(param,
-                                    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    good = is_address(hostname)
-               ? X509_VERIFY_PARAM_set1_ip_asc(param, hostname)
-               : X509_VERIFY_PARAM_set1_host(param, hostname, 0);
+    X509_VERIFY_PARAM_set_hostflags(param, TLS_X509_HOST_FLAGS);
+    if (is_address(hostname))
+        good = X509_VERIFY_PARAM_set1_ip_asc(param, hostname);
+    else if (hostname[0] != '.') /* for OpenSSL: every host of a domain */
+        good = X509_VERIFY_PARAM_set1_host(param, hostname, 0);
     if (good == 1)
         return 0;
     ERR_clear_error();
-    snprintf(why, TLS_WHY_MAX, "%s is no name that a certificate could have",
-             hostname);
+    snprintf(why, TLS_WHY_MAX,
+             "%.300s is no name that a certificate could have", hostname);
     return -1;
 }
 
@@ -297,7 +301,6 @@ read_file(SSL_CTX *context, enum tls_x509_file file, char why[TLS_WHY_MAX])
 {
     const struct tls_options *options = &tls_context_of(context)->options;
     char path[TLS_PATH_MAX];
-    struct tls_stamp stamp, absent = { 0 };
 
     if (tls_x509_path(options, file, path) != 0) {
         snprintf(why, TLS_WHY_MAX, "%.200s...: the path is too long",
@@ -310,8 +313,7 @@ read_file(SSL_CTX *context, enum tls_x509_file file, char why[TLS_WHY_MAX])
         return read_certs(context, path, take_own, why);
     if (file == TLS_X509_CA)
         return read_certs(context, path, take_ca, why);
-    stamp = tls_file_stamp(path);
-    return tls_stamp_equal(&stamp, &absent) ? 0 : read_crls(context, path, why);
+    return tls_file_absent(path) ? 0 : read_crls(context, path, why);
 }
 
 int
@@ -319,6 +321,8 @@ tls_x509_load(SSL_CTX *context, char why[TLS_WHY_MAX])
 {
     const struct tls_options *options = &tls_context_of(context)->options;
 
+    if (tls_folder_check(options->dir, why) != 0)
+        return -1;
     for (int file = 0; file < TLS_X509_FILES; file++) {
         if (read_file(context, (enum tls_x509_file)file, why) != 0)
             return -1;

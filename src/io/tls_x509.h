@@ -5,9 +5,20 @@
 #define IO_TLS_X509_H
 
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "io/tls.h"
 #include "io/tls_files.h"
+
+/*
+ * How a name is looked for in a certificate.  A common name is not one for a
+ * host (RFC 9525): only subjectAltName counts, which QEMU's documentation
+ * and scripts/make-certs put into each server's certificate.
+ */
+enum {
+    TLS_X509_HOST_FLAGS = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                          X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
+};
 
 /* The files of a folder, in the order in which they are read. */
 enum tls_x509_file {

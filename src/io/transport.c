@@ -52,8 +52,9 @@ look_again(struct transport *transport)
 {
     int error = errno;
 
-    if (transport->want_read && tls_stream_pending(transport->tls) &&
-        !timer_pending(transport->again))
+    if (!transport->want_read || !tls_stream_pending(transport->tls))
+        timer_stop(transport->again);
+    else if (!timer_pending(transport->again))
         timer_start(transport->again, 0);
     errno = error;
 }

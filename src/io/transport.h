@@ -84,9 +84,9 @@ void transport_want(struct transport *transport, bool readable, bool writable);
 /**
  * transport_readv(transport, iov, count):
  * Read into the ${count} (>= 1) pieces of ${iov}.  Return the number of bytes,
- * fewer than there was room for only if that was all; 0 at the end of the
- * stream; -1 with errno set, EAGAIN when there is nothing yet, EPROTO when TLS
- * fails.  EINTR does not come out.
+ * fewer than there was room for only if there was no more, and if more has come
+ * since, readiness tells; 0 at the end of the stream; -1 with errno set, EAGAIN
+ * when there is nothing yet, EPROTO when TLS fails.  EINTR does not come out.
  */
 ssize_t transport_readv(struct transport *transport, const struct iovec *iov,
                         int count);

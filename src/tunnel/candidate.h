@@ -1,6 +1,7 @@
 /*
  * A TCP connection of which it is not known yet whether a QEMU speaks through
- * it: in raw mode only its first bytes can tell.
+ * it: in raw mode only its first bytes can tell.  With TLS it first proves who
+ * it is, and nothing is read of it before.
  */
 #ifndef TUNNEL_CANDIDATE_H
 #define TUNNEL_CANDIDATE_H
@@ -13,8 +14,10 @@
 #include "base/address.h"
 #include "wire/sniff.h"
 
+struct handshake;
 struct loop;
 struct timer;
+struct tls;
 struct transport;
 
 enum candidate_verdict {
@@ -25,17 +28,23 @@ enum candidate_verdict {
     CANDIDATE_FOREIGN, /* no QEMU */
     CANDIDATE_CLOSED,  /* ended or broke off too early to tell */
     CANDIDATE_SILENT,  /* said too little for too long */
+    CANDIDATE_REFUSED, /* TLS refuses it, failed, or was not begun: see why */
 };
 
 struct candidate {
     char peer[ADDRESS_TEXT_MAX];      /* its address, for people */
     char peer_host[ADDRESS_HOST_MAX]; /* the same without the port */
+    unsigned long accepted;           /* when, by the owner's count */
     unsigned number;                  /* its channel, once it is in the queue */
+    struct handshake *handshake;      /* until there is a transport */
     struct transport *transport;
     struct timer *patience;
     unsigned char early[SNIFF_BYTES]; /* what it has said so far */
     size_t early_bytes;
     enum candidate_verdict verdict;
+    const char *why; /* of REFUSED: with a transport as long as that is there,
+                        else during on_judged */
+    void (*on_secured)(void *arg, struct candidate *candidate);
     void (*on_judged)(void *arg, struct candidate *candidate);
     void *arg;
     TAILQ_ENTRY(candidate) entry;
@@ -45,9 +54,17 @@ TAILQ_HEAD(candidate_list, candidate);
 
 struct candidate_options {
     struct loop *loop;
-    int fd; /* the candidate's from now on, also on failure */
+    int fd;          /* the candidate's from now on, also on failure */
+    struct tls *tls; /* NULL for none */
     const struct sockaddr *peer;
     socklen_t peer_len;
+
+    /**
+     * on_secured(arg, candidate):
+     * There is a transport now, from which nothing has been read.  Without TLS
+     * there is one from the start, and this is not called.
+     */
+    void (*on_secured)(void *arg, struct candidate *candidate);
 
     /**
      * on_judged(arg, candidate):
@@ -69,8 +86,8 @@ void candidate_free(struct candidate *candidate);
 
 /**
  * candidate_look(candidate):
- * Read what has arrived, but no more than a verdict needs.  Return whether
- * there is a verdict; no callback is made.
+ * There is a transport: read what has arrived, but no more than a verdict
+ * needs.  Return whether there is a verdict; no callback is made.
  */
 bool candidate_look(struct candidate *candidate);
 

@@ -8,8 +8,10 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "io/dialer.h"
+#include "io/handshake.h"
 #include "io/loop.h"
 #include "io/timer.h"
+#include "io/tls.h"
 #include "io/transport.h"
 #include "tunnel/session_channel.h"
 
@@ -17,26 +19,33 @@
  * Theory of operation.
  *
  *   state     waits for                          then
- *   DIALLING  the dialer                         GREETING, or failed
+ *   DIALLING  the dialer                         SECURING, or failed
+ *   SECURING  the handshake, if there is TLS     GREETING, PAUSING, or refused
  *   GREETING  the server's greeting, 5 s         UP, PAUSING, or refused
  *   UP        the channel                        finished, failed, or DIALLING
  *   PAUSING   the timer                          DIALLING
  *   OVER      nothing
  *
- * What fails while there is time left is tried again: all of DIALLING and
- * GREETING counts against one deadline, that of the first connection or that
- * of the resumption.
+ * What fails while there is time left is tried again: all of DIALLING, SECURING
+ * and GREETING counts against one deadline, that of the first connection or
+ * that of the resumption.
+ *
+ * What one end's TLS has against the other's is no use to try again, except in
+ * a resumption: the files of one of them may just be being renewed, and whoever
+ * sits between the two must not be able to end a session by a word in plain.
+ * The server looks at the client's certificate last, so what it has against
+ * that comes in the place of its greeting.
  */
-enum line_state { DIALLING, GREETING, UP, PAUSING, OVER };
+enum line_state { DIALLING, SECURING, GREETING, UP, PAUSING, OVER };
 
 enum {
     ATTEMPT_MS = 5000,
+    SECURING_MS = 6000, /* the handshake itself gives up earlier */
     GREETING_MS = 5000,
     REFUSED_MS = 3000,
     PAUSE_FIRST_MS = 100,
     DAYS_MS = 2 * 24 * 3600 * 1000, /* more than anybody can ask for */
     PAUSE_LAST_MS = 2000,
-    WHY_MAX = 256,
 };
 
 struct client_line {
@@ -45,7 +54,8 @@ struct client_line {
     enum line_state state;
     bool accepted; /* the server knows the channel */
     bool complained;
-    uint64_t down_ms; /* when it was lost, or first dialled */
+    bool told_refused; /* in this resumption */
+    uint64_t down_ms;  /* when it was lost, or first dialled */
     uint64_t deadline_ms;
     uint64_t pause_ms;
     uint64_t up_ms;         /* when the latest transport was accepted, */
@@ -53,7 +63,9 @@ struct client_line {
     uint64_t refused_ms;    /* since when the host refuses; 0 if it does not */
     struct dialer *dialer;
     struct timer *timer;
-    struct transport *greeting; /* the transport in GREETING */
+    struct handshake *handshake; /* in SECURING */
+    struct transport *greeting;  /* the transport in GREETING */
+    char why[TLS_WHY_MAX];       /* what was wrong with the one or the other */
     unsigned char out[GREETING_CLIENT_BYTES];
     size_t out_bytes; /* of it written */
     unsigned char in[GREETING_MAX];
@@ -67,6 +79,8 @@ stop(struct client_line *line, enum line_state state)
 {
     dialer_free(line->dialer);
     line->dialer = NULL;
+    handshake_free(line->handshake);
+    line->handshake = NULL;
     transport_abort(line->greeting); /* so that no greeting arrives late */
     line->greeting = NULL;
     timer_stop(line->timer);
@@ -119,6 +133,23 @@ try_again(struct client_line *line, const char *why)
     }
     complain(line, why);
     pause_before_dialling(line);
+}
+
+/* TLS refuses one of the two: ${why}, which goes with the connection. */
+static void
+refused(struct client_line *line, const char *why)
+{
+    snprintf(line->why, sizeof line->why, "%s", why);
+    if (!line->accepted) {
+        fail(line, REASON_PROTOCOL, line->why);
+        return;
+    }
+    if (!line->told_refused)
+        log_warnx("%s channel %u: cannot resume: %s; trying on",
+                  line->options.label, (unsigned)line->options.number,
+                  line->why);
+    line->told_refused = true;
+    try_again(line, line->why);
 }
 
 /* Bytes that have gone through, both ways. */
@@ -184,8 +215,29 @@ take_answer(struct client_line *line, const struct server_greeting *answer,
 static const char hung_up[] =
     "it hangs up when greeted, as a mig-server with --raw does";
 
+/*
+ * No answer can be had, or not all of it: ${error} says why, 0 for an end.
+ * ${write_error} as for read_answer.
+ */
 static void
-read_answer(struct client_line *line)
+no_answer(struct client_line *line, int error, int write_error)
+{
+    errno = error;
+    if (error == EPROTO)
+        refused(line, transport_why(line->greeting));
+    else if (write_error != 0)
+        try_again(line, strerror(write_error));
+    else if (error != EAGAIN)
+        try_again(line,
+                  error != 0 && line->accepted ? strerror(error) : hung_up);
+}
+
+/*
+ * ${write_error} is 0, or why the greeting could not be written: a server that
+ * refuses may have closed already, and is heard first.
+ */
+static void
+read_answer(struct client_line *line, int write_error)
 {
     struct iovec iov = { line->in + line->in_bytes,
                          sizeof line->in - line->in_bytes };
@@ -193,15 +245,13 @@ read_answer(struct client_line *line)
     struct server_greeting answer;
     size_t used;
 
-    if (n < 0 && errno == EAGAIN)
-        return;
     if (n <= 0) {
-        try_again(line, n < 0 && line->accepted ? strerror(errno) : hung_up);
+        no_answer(line, n < 0 ? errno : 0, write_error);
         return;
     }
     line->in_bytes += (size_t)n;
     switch (server_greeting_parse(&answer, line->in, line->in_bytes, &used)) {
-    case GREETING_MORE: return;
+    case GREETING_MORE: no_answer(line, EAGAIN, write_error); return;
     case GREETING_DONE: take_answer(line, &answer, used); return;
     case GREETING_FOREIGN: break;
     }
@@ -219,7 +269,7 @@ write_greeting(struct client_line *line)
     ssize_t n = transport_writev(line->greeting, &iov, 1);
 
     if (n < 0 && errno != EAGAIN) {
-        try_again(line, strerror(errno));
+        read_answer(line, errno);
         return;
     }
     line->out_bytes += n > 0 ? (size_t)n : 0;
@@ -232,7 +282,7 @@ on_greeting_ready(void *arg, bool readable, bool writable)
     struct client_line *line = arg;
 
     if (readable)
-        read_answer(line);
+        read_answer(line, 0);
     else if (writable)
         write_greeting(line);
 }
@@ -258,6 +308,7 @@ greet(struct client_line *line)
         .channel = line->options.number,
     };
 
+    line->state = GREETING;
     memcpy(greeting.session, line->options.session, sizeof greeting.session);
     memcpy(greeting.name, line->options.name, sizeof greeting.name);
     session_channel_greet(line->channel, &greeting.position);
@@ -270,23 +321,63 @@ greet(struct client_line *line)
 }
 
 static void
+on_handshake(void *arg, enum handshake_end end, struct transport *transport,
+             const char *why)
+{
+    struct client_line *line = arg;
+
+    if (end == HANDSHAKE_REFUSED) {
+        refused(line, why);
+    } else if (transport == NULL) {
+        snprintf(line->why, sizeof line->why, "%s", why);
+        try_again(line, line->why);
+    } else {
+        handshake_free(line->handshake);
+        line->handshake = NULL;
+        line->greeting = transport;
+        greet(line);
+    }
+}
+
+static void
+secure(struct client_line *line, int fd)
+{
+    tls_refresh(line->options.tls);
+    line->state = SECURING;
+    line->handshake = handshake_new(&(struct handshake_options){
+        .loop = line->options.loop,
+        .fd = fd,
+        .tls = line->options.tls,
+        .on_done = on_handshake,
+        .arg = line,
+    });
+    if (line->handshake == NULL)
+        try_again(line, strerror(ENOMEM));
+    else
+        timer_start(line->timer, at_most(line, SECURING_MS));
+}
+
+static void
 on_dialled(void *arg, int fd, const char *why)
 {
     struct client_line *line = arg;
 
     dialer_free(line->dialer);
     line->dialer = NULL;
-    if (fd >= 0) {
-        line->refused_ms = 0;
-        line->greeting = transport_new(line->options.loop, fd);
-        why = strerror(ENOMEM);
-    }
-    if (line->greeting == NULL) {
+    if (fd < 0) {
         try_again(line, why);
         return;
     }
-    line->state = GREETING;
-    greet(line);
+    line->refused_ms = 0;
+    if (line->options.tls != NULL) {
+        secure(line, fd);
+        return;
+    }
+    line->greeting = transport_new(line->options.loop, fd);
+    if (line->greeting != NULL)
+        greet(line);
+    else
+        try_again(line, strerror(ENOMEM));
 }
 
 /*
@@ -334,7 +425,9 @@ on_timer(void *arg)
 {
     struct client_line *line = arg;
 
-    if (line->state == GREETING)
+    if (line->state == SECURING)
+        try_again(line, "no end to the TLS handshake");
+    else if (line->state == GREETING)
         try_again(line, "no answer to the greeting");
     else if (line->state == DIALLING)
         fail(line, REASON_UNKNOWN, "mig-server is gone: connection refused");
@@ -357,6 +450,7 @@ on_channel_lost(void *arg, const char *why, bool in_order)
     line->down_ms = loop_now_ms(line->options.loop);
     line->deadline_ms = line->down_ms + line->options.resume_timeout_ms;
     line->refused_ms = 0;
+    line->told_refused = false;
 
     /* A server that takes each transport and drops it is not hammered. */
     if (carried(line) != line->carried_bytes ||

@@ -1,6 +1,6 @@
 /*
  * The client's end of one channel of a session, with what keeps it connected:
- * dialling, greeting, and the same again when its transport is lost.
+ * dialling, TLS, greeting, and the same again when its transport is lost.
  */
 #ifndef TUNNEL_CLIENT_LINE_H
 #define TUNNEL_CLIENT_LINE_H
@@ -15,11 +15,13 @@
 struct client_line;
 struct loop;
 struct session_channel;
+struct tls;
 
 struct client_line_options {
     struct loop *loop;
     const char *label; /* "session 3f2a", for log lines; outlives the line */
     struct address dest;
+    struct tls *tls; /* NULL for plain text; outlives the line */
     unsigned char session[SESSION_ID_BYTES];
     char name[VM_NAME_MAX + 1];
     uint32_t number;
@@ -42,8 +44,9 @@ struct client_line_options {
     /**
      * on_failed(arg, reason, why):
      * The channel can't be had, or can't go on: the server refuses it, it
-     * could not be reached in time (REASON_LOST), or see session_channel.
-     * ${why} says more, or is NULL.
+     * could not be reached in time (REASON_LOST), TLS refuses one of the two
+     * (REASON_PROTOCOL), or see session_channel.  ${why} says more until the
+     * line is freed, or is NULL.
      */
     void (*on_failed)(void *arg, enum reason reason, const char *why);
     void *arg;

@@ -96,6 +96,7 @@ fill_pipe(struct flow *flow)
 
     if (n < 0 && errno == EINVAL) {
         flow->may_splice = false;
+        pipe_fini(pipe);
         return true; /* to the ring, then */
     }
     if (n > 0)
@@ -162,13 +163,16 @@ drain(struct flow *flow)
         drain_ring(flow);
 }
 
+/* TLS has to write something for that, which may find no room. */
 static void
 pass_on_eof(struct flow *flow)
 {
-    if (transport_shutdown_write(flow->to) != 0)
-        flow_fail(flow, FLOW_WRITE_FAILED);
-    else
+    if (transport_shutdown_write(flow->to) == 0)
         flow->state = FLOW_ENDED;
+    else if (errno == EAGAIN)
+        flow->blocked = true;
+    else
+        flow_fail(flow, FLOW_WRITE_FAILED);
 }
 
 void
@@ -183,7 +187,7 @@ flow_step(struct flow *flow, bool readable)
         readable = fill(flow);
         drain(flow);
     }
-    if (flow->state == FLOW_EOF && flow_empty(flow))
+    if (flow->state == FLOW_EOF && flow_empty(flow) && !flow->blocked)
         pass_on_eof(flow);
 }
 

@@ -4,7 +4,8 @@
  *
  *   state         reads   writes        left by
  *   OPEN          yes     yes           end of stream, an error
- *   EOF           no      what is left  the ring is empty: passed on
+ *   EOF           no      what is left  the ring is empty, and the end is
+ *                                       passed on
  *   ENDED         no      no
  *   READ_FAILED   no      what is left
  *   WRITE_FAILED  no      no
@@ -40,7 +41,7 @@ struct flow {
     uint64_t spliced; /* bytes that went through the pipe */
     struct tail tail; /* of what went through the ring */
     enum flow_state state;
-    bool blocked; /* the last write found no room */
+    bool blocked; /* the last write, or the end, found no room */
     int error;    /* errno of the failure */
 };
 

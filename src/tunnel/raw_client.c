@@ -9,15 +9,18 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "io/dialer.h"
+#include "io/handshake.h"
 #include "io/listener.h"
 #include "io/timer.h"
+#include "io/tls.h"
 #include "io/transport.h"
 #include "tunnel/raw_end.h"
 #include "tunnel/raw_migration.h"
 
 /*
  * Theory of operation.  A connection of QEMU's waits in a queue until the ones
- * before it have their TCP connection; only the first in the queue is dialled.
+ * before it have their TCP connection; only the first in the queue is dialled,
+ * and the next one when it has that and TLS, if there is any, has accepted it.
  * So the TCP connections are established in QEMU's order, and since nothing
  * waits for a byte, a channel that stays silent holds nobody up.
  *
@@ -46,7 +49,8 @@ struct raw_client {
     unsigned accepted; /* channels of this migration so far */
     TAILQ_HEAD(waiting_list, waiting) queue;
     struct dialer *dialer;
-    struct timer *look; /* is the source still there while we dial? */
+    struct handshake *handshake; /* of what was dialled for the first */
+    struct timer *look;          /* is the source still there while we dial? */
     bool told_retry;
 };
 
@@ -64,13 +68,21 @@ queue_pop(struct raw_client *client)
 }
 
 static void
+stop_dialling(struct raw_client *client)
+{
+    dialer_free(client->dialer);
+    client->dialer = NULL;
+    handshake_free(client->handshake);
+    client->handshake = NULL;
+    timer_stop(client->look);
+}
+
+static void
 drop_queue(void *arg)
 {
     struct raw_client *client = arg;
 
-    dialer_free(client->dialer);
-    client->dialer = NULL;
-    timer_stop(client->look);
+    stop_dialling(client);
     while (!TAILQ_EMPTY(&client->queue))
         raw_migration_doom(raw_end_migration(client->end), queue_pop(client));
 }
@@ -139,22 +151,12 @@ on_look(void *arg)
     }
 }
 
+/* The first in the queue has its connection, ${net}. */
 static void
-on_dialled(void *arg, int fd, const char *why)
+connect_first(struct raw_client *client, struct transport *net)
 {
-    struct raw_client *client = arg;
-    struct transport *net = NULL;
     unsigned number = TAILQ_FIRST(&client->queue)->number;
 
-    dialer_free(client->dialer);
-    client->dialer = NULL;
-    timer_stop(client->look);
-    if (fd >= 0 && (net = transport_new(client->options.loop, fd)) == NULL)
-        why = strerror(errno);
-    if (net == NULL) {
-        cannot_reach(client, why);
-        return;
-    }
     client->told_retry = false;
     log_debug("channel %u: connected", number);
     if (raw_migration_add(raw_end_migration(client->end),
@@ -170,9 +172,65 @@ on_dialled(void *arg, int fd, const char *why)
 }
 
 static void
+on_handshake(void *arg, enum handshake_end end, struct transport *transport,
+             const char *why)
+{
+    struct raw_client *client = arg;
+    char dest[ADDRESS_TEXT_MAX];
+
+    (void)end;
+    if (transport == NULL) {
+        log_warnx("channel %u: no TLS session with mig-server at %s: %s",
+                  TAILQ_FIRST(&client->queue)->number,
+                  address_text(dest, &client->options.dest), why);
+        raw_end_break(client->end);
+        return;
+    }
+    handshake_free(client->handshake);
+    client->handshake = NULL;
+    connect_first(client, transport);
+}
+
+static void
+secure(struct raw_client *client, int fd)
+{
+    tls_refresh(client->options.tls);
+    client->handshake = handshake_new(&(struct handshake_options){
+        .loop = client->options.loop,
+        .fd = fd,
+        .tls = client->options.tls,
+        .on_done = on_handshake,
+        .arg = client,
+    });
+    if (client->handshake == NULL)
+        cannot_reach(client, strerror(errno));
+}
+
+static void
+on_dialled(void *arg, int fd, const char *why)
+{
+    struct raw_client *client = arg;
+    struct transport *net;
+
+    stop_dialling(client);
+    if (fd < 0) {
+        cannot_reach(client, why);
+    } else if (client->options.tls != NULL) {
+        secure(client, fd);
+    } else {
+        net = transport_new(client->options.loop, fd);
+        if (net != NULL)
+            connect_first(client, net);
+        else
+            cannot_reach(client, strerror(errno));
+    }
+}
+
+static void
 dial_next(struct raw_client *client)
 {
-    if (client->dialer != NULL || TAILQ_EMPTY(&client->queue))
+    if (client->dialer != NULL || client->handshake != NULL ||
+        TAILQ_EMPTY(&client->queue))
         return;
     client->dialer =
         dialer_new(client->options.loop, &(struct dialer_options){
@@ -276,6 +334,7 @@ raw_client_free(struct raw_client *client)
         return;
     halt(client);
     dialer_free(client->dialer);
+    handshake_free(client->handshake);
     while (!TAILQ_EMPTY(&client->queue))
         transport_free(queue_pop(client));
     raw_end_free(client->end);

@@ -14,10 +14,12 @@
 
 struct loop;
 struct raw_client;
+struct tls;
 
 struct raw_client_options {
     struct loop *loop;
     struct address dest;
+    struct tls *tls; /* NULL for plain text; outlives the client */
     const char *unix_path;
     uint64_t wait_ms; /* how long to try to reach ${dest} */
     bool once;        /* done after the first migration */

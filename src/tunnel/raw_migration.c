@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/queue.h>
 
 #include "base/log.h"
@@ -11,6 +10,7 @@
 #include "io/loop.h"
 #include "io/timer.h"
 #include "io/transport.h"
+#include "wire/reason.h"
 
 /*
  * Theory of operation.  A channel is live until its relay ends.  The first bad
@@ -70,13 +70,15 @@ log_end(const struct raw_channel *channel)
     struct relay_report report;
 
     relay_report(channel->relay, &report);
-    log_info("channel %u: %s%s%s; %s to the destination, %s back, %s, %s",
-             channel->number, end_text(report.end), report.error ? ": " : "",
-             report.error ? strerror(report.error) : "",
-             text_size(there, report.bytes[source]),
-             text_size(back, report.bytes[!source]),
-             text_duration(took, report.ms),
-             text_rate(rate, report.bytes[source], report.ms));
+    log_info(
+        "channel %u: %s%s%s; %s to the destination, %s back, %s, %s",
+        channel->number, end_text(report.end), report.error ? ": " : "",
+        report.error ? report.why : "", text_size(there, report.bytes[source]),
+        text_size(back, report.bytes[!source]), text_duration(took, report.ms),
+        text_rate(rate, report.bytes[source], report.ms));
+    if (report.refused && source == SIDE_QEMU)
+        log_warnx("channel %u: %s", channel->number,
+                  reason_text(REASON_TLS_NEEDED));
 }
 
 static void

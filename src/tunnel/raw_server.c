@@ -1,6 +1,5 @@
 #include "tunnel/raw_server.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +10,13 @@
 #include "io/sockopt.h"
 #include "io/transport.h"
 #include "tunnel/candidate.h"
+#include "tunnel/door.h"
+#include "tunnel/lobby.h"
 #include "tunnel/qemu_gate.h"
 #include "tunnel/raw_end.h"
 #include "tunnel/raw_migration.h"
+#include "tunnel/raw_origin.h"
+#include "tunnel/refusal.h"
 
 /*
  * Theory of operation.  A connection is first a candidate.  When one turns out
@@ -23,40 +26,40 @@
  * connects the first in the queue to QEMU, then the next, so that QEMU accepts
  * them in the order in which they came.
  *
+ * With TLS a candidate is nothing before it has proved who it is, but its place
+ * is that of its accepting: what comes after it from the main channel's host
+ * joins after it.  It joins only if it has proved to be the same.
+ *
+ * Strangers cost a descriptor each, so there is a limit to them.  When one more
+ * comes the oldest goes, but none that has proved who it is or may yet turn out
+ * to be a channel of the migration under way, as long as there are others.
+ *
  * QEMU's socket is never touched before a main channel has shown itself: the
  * waiting VM dies of a connection that says nothing.
  */
-enum {
-    DROP_BURST = 5,
-    DROP_INTERVAL_MS = 10000,
-};
 
 struct raw_server {
     struct raw_server_options options;
     struct listener *listener;
     struct raw_end *end;
-    struct candidate_list candidates; /* not in a migration, as accepted */
-    struct candidate_list queue;      /* of this migration, in its order */
-    unsigned taken;                   /* channels of this migration so far */
+    struct lobby lobby;           /* candidates that are in no migration */
+    struct candidate_list queue;  /* of this migration, in its order */
+    unsigned long accepted;       /* connections so far; how many it was */
+    unsigned long main_accepted;  /* with the main channel, */
+    unsigned long begun_accepted; /* and when it showed itself */
+    unsigned taken;               /* channels of this migration so far */
+    struct raw_origin origin;     /* of this migration */
     struct qemu_gate *gate;
     bool connecting; /* the gate works on the first in the queue */
-    struct log_limit drops;
-    char peer_host[ADDRESS_HOST_MAX]; /* where the main channel comes from */
+    struct door door;
 };
 
+/* One of the lobby. */
 static void
-drop(struct raw_server *server, struct candidate_list *list,
-     struct candidate *candidate, const char *why)
+drop(struct raw_server *server, struct candidate *candidate, const char *why)
 {
-    uint64_t now = loop_now_ms(server->options.loop), unsaid;
-
-    if (log_limit_pass(&server->drops, now, &unsaid)) {
-        if (unsaid > 0)
-            log_info("%llu more connections dropped",
-                     (unsigned long long)unsaid);
-        log_info("%s dropped: %s", candidate->peer, why);
-    }
-    TAILQ_REMOVE(list, candidate, entry);
+    door_say_dropped(&server->door, candidate->peer, why);
+    lobby_remove(&server->lobby, candidate);
     candidate_free(candidate);
 }
 
@@ -64,12 +67,15 @@ static void
 drop_queue(void *arg)
 {
     struct raw_server *server = arg;
+    struct candidate *first;
 
     qemu_gate_stop(server->gate);
     server->connecting = false;
-    while (!TAILQ_EMPTY(&server->queue))
-        drop(server, &server->queue, TAILQ_FIRST(&server->queue),
-             "its migration is over");
+    while ((first = TAILQ_FIRST(&server->queue)) != NULL) {
+        door_say_dropped(&server->door, first->peer, "its migration is over");
+        TAILQ_REMOVE(&server->queue, first, entry);
+        candidate_free(first);
+    }
 }
 
 static bool
@@ -104,8 +110,9 @@ connect_next(struct raw_server *server)
 }
 
 static void
-enqueue(struct raw_server *server, struct candidate *candidate)
+move_to_queue(struct raw_server *server, struct candidate *candidate)
 {
+    lobby_remove(&server->lobby, candidate);
     candidate_stop(candidate);
     candidate->number = ++server->taken;
     TAILQ_INSERT_TAIL(&server->queue, candidate, entry);
@@ -113,90 +120,96 @@ enqueue(struct raw_server *server, struct candidate *candidate)
 }
 
 static void
-move_to_queue(struct raw_server *server, struct candidate *candidate)
+say_begun(const struct candidate *main)
 {
-    TAILQ_REMOVE(&server->candidates, candidate, entry);
-    enqueue(server, candidate);
+    const char *identity = transport_identity(main->transport);
+
+    log_info("migration from %s%s%s", main->peer,
+             identity[0] != '\0' ? ", " : "", identity);
 }
 
 /*
- * What people and their tools say first.  A postcopy-preempt channel begins
- * with the address of a page, and so with bytes that are 0.
+ * A multifd channel that was accepted before its main channel, through a relay
+ * that keeps no order, and is still there.
  */
 static bool
-is_text(const struct candidate *candidate)
+belongs_though_early(const struct raw_server *server,
+                     const struct candidate *candidate)
 {
-    enum { ENOUGH = 3 };
-
-    for (size_t i = 0; i < candidate->early_bytes; i++)
-        if (!isprint(candidate->early[i]) && !isspace(candidate->early[i]))
-            return false;
-    return candidate->early_bytes >= ENOUGH;
+    return candidate->accepted < server->main_accepted &&
+           candidate->verdict == CANDIDATE_FURTHER &&
+           !transport_hung_up(candidate->transport) &&
+           raw_origin_admits(&server->origin, candidate);
 }
 
 /*
- * Whether a connection may be a further channel of the migration: from the
- * same host, and not visibly something else.
+ * Let what came after the main channel join, in the order in which it came.  A
+ * handshake that is not done holds up those that came from there after it.
  */
-static bool
-may_join(const struct raw_server *server, const struct candidate *candidate)
+static void
+join_in_order(struct raw_server *server)
 {
-    if (strcmp(candidate->peer_host, server->peer_host) != 0)
-        return false;
-    switch (candidate->verdict) {
-    case CANDIDATE_MAIN:
-    case CANDIDATE_CLOSED: return false;
-    case CANDIDATE_TLS: return server->options.qemu_tls;
-    case CANDIDATE_FOREIGN: return !is_text(candidate);
-    default: return true;
+    struct candidate *candidate, *next;
+    char why[RAW_ORIGIN_WHY_MAX];
+    bool held_up = false;
+
+    for (candidate = TAILQ_FIRST(&server->lobby.list); candidate != NULL;
+         candidate = next) {
+        next = TAILQ_NEXT(candidate, entry);
+        if (candidate->accepted <= server->main_accepted)
+            continue;
+        if (candidate->transport == NULL) {
+            held_up = held_up || raw_origin_is_host(&server->origin, candidate);
+            continue;
+        }
+        if (raw_origin_is_host(&server->origin, candidate)) {
+            if (held_up)
+                continue;
+            candidate_look(candidate); /* it may have closed already */
+        }
+        if (raw_origin_admits(&server->origin, candidate))
+            move_to_queue(server, candidate);
+        else if (candidate->accepted > server->begun_accepted)
+            drop(server, candidate,
+                 raw_origin_why_not(&server->origin, candidate, why));
     }
+    connect_next(server);
 }
 
-/* Whether a stream with this verdict is a main channel as we expect it. */
-static bool
-is_main(const struct raw_server *server, enum candidate_verdict verdict)
-{
-    return verdict ==
-           (server->options.qemu_tls ? CANDIDATE_TLS : CANDIDATE_MAIN);
-}
-
-/* A multifd channel that waits for its main channel, and is still there. */
-static bool
-came_early(const struct candidate *candidate)
-{
-    return candidate->verdict == CANDIDATE_FURTHER &&
-           !transport_hung_up(candidate->transport);
-}
-
-/*
- * Begin a migration with ${main}.  What came after it belongs to it; so does a
- * multifd channel that came before it, through a relay that keeps no order.
- */
+/* Begin a migration with ${main}.  What came after it belongs to it. */
 static void
 begin(struct raw_server *server, struct candidate *main)
 {
-    struct candidate *candidate, *next, *later = TAILQ_NEXT(main, entry);
-    bool is_later = false;
+    struct candidate *candidate, *next;
 
     if (raw_end_begin(server->end) == NULL) {
-        drop(server, &server->candidates, main, strerror(errno));
+        drop(server, main, strerror(errno));
         return;
     }
     server->taken = 0;
-    memcpy(server->peer_host, main->peer_host, sizeof server->peer_host);
-    log_info("migration from %s", main->peer);
+    raw_origin_set(&server->origin, main);
+    server->main_accepted = main->accepted;
+    server->begun_accepted = server->accepted;
+    say_begun(main);
     move_to_queue(server, main);
-    for (candidate = TAILQ_FIRST(&server->candidates); candidate != NULL;
+    for (candidate = TAILQ_FIRST(&server->lobby.list); candidate != NULL;
          candidate = next) {
         next = TAILQ_NEXT(candidate, entry);
-        is_later = is_later || candidate == later;
-        if (!is_later && !came_early(candidate))
-            continue;
-        candidate_look(candidate); /* it may have closed already */
-        if (may_join(server, candidate))
+        if (belongs_though_early(server, candidate))
             move_to_queue(server, candidate);
     }
-    connect_next(server);
+    join_in_order(server);
+}
+
+static const char *
+tls_not_expected(const struct raw_server *server)
+{
+    return server->options.tls != NULL
+               ? "a TLS client within TLS; --qemu-tls is needed if it is a "
+                 "QEMU with tls-creds"
+               : "a TLS client; --qemu-tls is needed if it is a QEMU with "
+                 "tls-creds, and --tls-dir or --psk if it is a mig-client "
+                 "with them";
 }
 
 static const char *
@@ -210,46 +223,94 @@ what_it_is(const struct candidate *candidate)
     return "not a QEMU migration stream";
 }
 
+/* It will join when those have joined that came before it. */
+static bool
+waits_to_join(struct raw_server *server, const struct candidate *candidate)
+{
+    return main_lives(server) && candidate->accepted > server->main_accepted &&
+           raw_origin_admits(&server->origin, candidate);
+}
+
 static void
 on_judged(void *arg, struct candidate *candidate)
 {
     struct raw_server *server = arg;
     const char *why = NULL;
 
+    if (waits_to_join(server, candidate))
+        return;
     switch (candidate->verdict) {
     case CANDIDATE_UNKNOWN: return;
     case CANDIDATE_MAIN:
     case CANDIDATE_TLS:
-        if (is_main(server, candidate->verdict)) {
+        if (raw_origin_is_main(&server->origin, candidate)) {
             if (raw_end_migration(server->end) == NULL)
                 begin(server, candidate);
             return;
         }
         why = server->options.qemu_tls
                   ? "not encrypted, and --qemu-tls is given"
-                  : "a TLS client; --qemu-tls is needed if it is a QEMU with "
-                    "tls-creds";
+                  : tls_not_expected(server);
         break;
-    case CANDIDATE_FURTHER: return; /* its main channel may yet come */
+    case CANDIDATE_FURTHER: /* its main channel may yet come */
+        if (main_lives(server) && belongs_though_early(server, candidate)) {
+            move_to_queue(server, candidate);
+            connect_next(server);
+        }
+        return;
     case CANDIDATE_FOREIGN: why = what_it_is(candidate); break;
     case CANDIDATE_CLOSED: why = "closed before it showed what it is"; break;
     case CANDIDATE_SILENT: why = "no migration began with it"; break;
+    case CANDIDATE_REFUSED: why = candidate->why; break;
     }
-    drop(server, &server->candidates, candidate, why);
+    if (candidate->verdict == CANDIDATE_TLS && server->options.tls == NULL)
+        refusal_send(candidate_take(candidate), 0, REASON_TLS_ABSENT);
+    drop(server, candidate, why);
+    if (main_lives(server))
+        join_in_order(server); /* what it has held up */
+}
+
+static void
+on_secured(void *arg, struct candidate *candidate)
+{
+    struct raw_server *server = arg;
+
+    (void)candidate;
+    if (main_lives(server))
+        join_in_order(server);
+}
+
+/* Strangers must not get it out of the way. */
+static bool
+is_spared(void *arg, const struct candidate *candidate)
+{
+    struct raw_server *server = arg;
+
+    if (server->options.tls != NULL && candidate->transport != NULL)
+        return true;
+    return main_lives(server) && candidate->accepted > server->main_accepted &&
+           raw_origin_is_host(&server->origin, candidate);
 }
 
 static void
 on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 {
     struct raw_server *server = arg;
-    struct candidate *candidate;
+    struct candidate *candidate, *surplus;
 
+    if (!door_admits(&server->door, fd, peer, peer_len))
+        return;
     sockopt_tcp(fd);
+    surplus = lobby_surplus(&server->lobby, is_spared, server);
+    if (surplus != NULL)
+        drop(server, surplus, "too many connections say nothing");
     candidate = candidate_new(&(struct candidate_options){
         .loop = server->options.loop,
         .fd = fd,
+        .tls = server->options.tls,
         .peer = peer,
         .peer_len = peer_len,
+        .on_secured = on_secured,
         .on_judged = on_judged,
         .arg = server,
     });
@@ -257,17 +318,10 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
         log_warn("a connection is lost");
         return;
     }
-    TAILQ_INSERT_TAIL(&server->candidates, candidate, entry);
-    if (!main_lives(server))
-        return;
-    candidate_look(candidate);
-    if (!may_join(server, candidate)) {
-        drop(server, &server->candidates, candidate,
-             "it does not belong to the migration under way");
-        return;
-    }
-    move_to_queue(server, candidate);
-    connect_next(server);
+    candidate->accepted = ++server->accepted;
+    lobby_add(&server->lobby, candidate);
+    if (main_lives(server))
+        join_in_order(server);
 }
 
 /* The migration is over: a main channel may have come too early for its own. */
@@ -277,8 +331,8 @@ on_over(void *arg)
     struct raw_server *server = arg;
     struct candidate *candidate;
 
-    TAILQ_FOREACH (candidate, &server->candidates, entry) {
-        if (is_main(server, candidate->verdict)) {
+    TAILQ_FOREACH (candidate, &server->lobby.list, entry) {
+        if (raw_origin_is_main(&server->origin, candidate)) {
             begin(server, candidate);
             return;
         }
@@ -289,14 +343,10 @@ static void
 halt(void *arg)
 {
     struct raw_server *server = arg;
-    struct candidate *candidate;
 
     listener_free(server->listener);
     server->listener = NULL;
-    while ((candidate = TAILQ_FIRST(&server->candidates)) != NULL) {
-        TAILQ_REMOVE(&server->candidates, candidate, entry);
-        candidate_free(candidate);
-    }
+    lobby_clear(&server->lobby);
 }
 
 /* Hand the first in the queue and its new connection to the migration. */
@@ -360,9 +410,10 @@ raw_server_new(const struct raw_server_options *options,
         return NULL;
     }
     server->options = *options;
-    server->drops = (struct log_limit){ .burst = DROP_BURST,
-                                        .interval_ms = DROP_INTERVAL_MS };
-    TAILQ_INIT(&server->candidates);
+    door_init(&server->door, options->loop, options->allow,
+              options->allow_count);
+    server->origin.qemu_tls = options->qemu_tls;
+    lobby_init(&server->lobby);
     TAILQ_INIT(&server->queue);
     server->gate = qemu_gate_new(&(struct qemu_gate_options){
         .loop = options->loop,

@@ -6,22 +6,28 @@
 #define TUNNEL_RAW_SERVER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/address.h"
 #include "base/exit_status.h"
 #include "io/listener.h"
 
+struct cidr;
 struct loop;
 struct raw_server;
+struct tls;
 
 struct raw_server_options {
     struct loop *loop;
     struct address listen;
+    struct tls *tls;          /* NULL for plain text; outlives the server */
+    const struct cidr *allow; /* see door_init */
+    size_t allow_count;
     const char *unix_path;
     uint64_t wait_ms; /* how long a migration waits for QEMU to listen */
     bool once;        /* done after the first migration */
-    bool qemu_tls;    /* QEMU encrypts: a migration begins with TLS */
+    bool qemu_tls;    /* QEMU encrypts: a migration begins with its TLS */
 
     /**
      * on_done(arg, status):

@@ -2,13 +2,16 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/loop.h"
 #include "io/timer.h"
+#include "io/tls.h"
 #include "io/transport.h"
 #include "tunnel/flow.h"
+#include "wire/greeting.h"
 #include "wire/verdict.h"
 
 /*
@@ -43,6 +46,7 @@ struct relay {
     struct relay_side sides[SIDES];
     enum relay_end end;
     int error;
+    char why[TLS_WHY_MAX]; /* the same in words */
     uint64_t start_ms;
     uint64_t end_ms;
     uint64_t linger_until_ms; /* 0 while QEMU has not failed */
@@ -86,6 +90,12 @@ close_net(struct relay *relay)
 static void
 finish(struct relay *relay, enum relay_end end, int error)
 {
+    enum side side = end == RELAY_QEMU_LOST ? SIDE_QEMU : SIDE_NET;
+
+    errno = error;
+    if (error != 0)
+        snprintf(relay->why, sizeof relay->why, "%s",
+                 transport_why(relay->sides[side].transport));
     relay->end = end;
     relay->error = error;
     relay->end_ms = loop_now_ms(relay->loop);
@@ -117,6 +127,15 @@ last_words_passed_on(const struct relay *relay)
            transport_unsent(relay->sides[SIDE_NET].transport) == 0;
 }
 
+/* A mig-server with TLS has answered, and no QEMU. */
+static bool
+is_refused(const struct relay *relay)
+{
+    const struct tail *back = &relay->sides[SIDE_NET].flow.tail;
+
+    return greeting_begins(back->head, back->head_bytes);
+}
+
 /* Return whether the relay has ended. */
 static bool
 settle(struct relay *relay)
@@ -125,7 +144,11 @@ settle(struct relay *relay)
     int qemu_error = side_error(relay, SIDE_QEMU);
     uint64_t now = loop_now_ms(relay->loop);
 
+    if (net_error == 0 && is_refused(relay))
+        net_error = ECONNREFUSED;
     if (net_error != 0) {
+        /* What came before it may say why. */
+        flow_step(&relay->sides[SIDE_NET].flow, true);
         finish(relay, RELAY_NET_LOST, net_error);
         return true;
     }
@@ -267,6 +290,8 @@ relay_report(const struct relay *relay, struct relay_report *report)
     *report = (struct relay_report){
         .end = relay->end,
         .error = relay->error,
+        .why = relay->why,
+        .refused = is_refused(relay),
         .ms = end_ms - relay->start_ms,
     };
     for (int side = 0; side < SIDES; side++)

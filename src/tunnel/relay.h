@@ -26,7 +26,9 @@ enum relay_end {
 
 struct relay_report {
     enum relay_end end;
-    int error;             /* errno behind NET_LOST and QEMU_LOST */
+    int error;             /* errno behind NET_LOST and QEMU_LOST, */
+    const char *why;       /* and what it means, as long as the relay lives */
+    bool refused;          /* what came by TCP is a mig-server's refusal */
     uint64_t bytes[SIDES]; /* delivered that came from this side */
     uint64_t ms;           /* from the start to the end, or to now */
 };

@@ -10,10 +10,12 @@
 #include "io/loop.h"
 #include "io/sockopt.h"
 #include "io/timer.h"
+#include "io/tls.h"
 #include "io/transport.h"
 #include "io/unix_socket.h"
 #include "tunnel/control_port.h"
 #include "tunnel/greeter.h"
+#include "tunnel/helper_talk.h"
 #include "tunnel/qemu_gate.h"
 #include "tunnel/session_channel.h"
 #include "tunnel/session_label.h"
@@ -31,6 +33,10 @@
  * RESET on each channel and by END on channel 0.  When every channel is
  * finished the session is complete.  What has ended stays around for the client
  * to hear of it, with channel 0, for linger_ms.
+ *
+ * A session that is complete does not end while drivers are attached at both
+ * ends, for they talk through it; it waits for one of them to leave, for
+ * resume_timeout_ms at most.  Nothing that happens then makes it fail.
  */
 enum {
     LOOK_MS = 250,        /* while QEMU does not listen */
@@ -55,6 +61,7 @@ TAILQ_HEAD(served_list, served);
 struct server_session {
     struct server_session_options options;
     char unix_path[108]; /* sun_path, unix(7) */
+    char identity[TLS_IDENTITY_MAX];
     char label[SESSION_LABEL_MAX];
     struct served_list channels; /* by number */
     uint32_t next;               /* number of the next channel */
@@ -63,7 +70,10 @@ struct server_session {
     bool gate_busy;
     struct timer *look;
     bool ready;
-    bool warned; /* of a socket that is not trusted */
+    bool warned;   /* of a socket that is not trusted */
+    bool complete; /* and perhaps waiting for helpers: */
+    struct timer *helpers;
+    uint64_t complete_ms; /* when it was */
     bool ended;
     enum reason reason;
     uint64_t start_ms; /* of the migration */
@@ -98,7 +108,9 @@ count(struct server_session *session, struct session_totals *totals)
     struct served *served;
 
     *totals = (struct session_totals){
-        .ms = loop_now_ms(session->options.loop) - session->start_ms,
+        .ms = (session->complete ? session->complete_ms
+                                 : loop_now_ms(session->options.loop)) -
+              session->start_ms,
     };
     TAILQ_FOREACH (served, &session->channels, entry) {
         if (served->number == 0)
@@ -154,6 +166,8 @@ server_session_end(struct server_session *session, enum reason reason)
 
     if (session->ended)
         return;
+    if (session->complete)
+        reason = REASON_NONE;
     session->ended = true;
     session->reason = reason;
     count(session, &totals);
@@ -162,6 +176,7 @@ server_session_end(struct server_session *session, enum reason reason)
     else
         log_info("%s: %s", session->label, reason_text(reason));
     timer_stop(session->look);
+    timer_stop(session->helpers);
     let_qemu_go(session);
     if (reason == REASON_NONE) {
         spent_sockets_add(session->options.spent, session->unix_path,
@@ -174,6 +189,8 @@ server_session_end(struct server_session *session, enum reason reason)
         session->control,
         &(struct control_message){ .type = CONTROL_END, .reason = reason });
     control_port_end(session->control);
+    helper_talk_end(session->options.talk, session->control);
+    session->options.talk = NULL; /* another session may begin in it */
     timer_start(session->linger, session->options.linger_ms);
     session->options.on_ended(session->options.arg, session, reason);
 }
@@ -190,13 +207,37 @@ static void
 check_complete(struct server_session *session)
 {
     struct served *served, *main = find_channel(session, 1);
+    enum reason reason;
 
-    if (session->ended || main == NULL)
+    if (session->ended || session->complete || main == NULL)
         return;
     TAILQ_FOREACH (served, &session->channels, entry)
         if (served->number != 0 && !served->finished)
             return;
-    server_session_end(session, session_channel_verdict(main->channel, false));
+    reason = session_channel_verdict(main->channel, false);
+    session->complete = reason == REASON_NONE;
+    session->complete_ms = loop_now_ms(session->options.loop);
+    if (!session->complete || !helper_talk_both(session->options.talk)) {
+        server_session_end(session, reason);
+        return;
+    }
+    log_info("%s: complete; the helpers finish the handover", session->label);
+    timer_start(session->helpers, session->options.resume_timeout_ms);
+}
+
+static void
+on_drivers(void *arg)
+{
+    struct server_session *session = arg;
+
+    if (session->complete && !helper_talk_both(session->options.talk))
+        server_session_end(session, REASON_NONE);
+}
+
+static void
+on_helpers_timer(void *arg)
+{
+    server_session_end(arg, REASON_NONE);
 }
 
 static void
@@ -336,6 +377,8 @@ on_look(void *arg)
     }
     if (ready != session->ready) {
         session->ready = ready;
+        helper_talk_state(session->options.talk,
+                          ready ? TUNNEL_READY : TUNNEL_WAITING);
         log_info("%s: QEMU %s on %s", session->label,
                  ready ? "listens" : "listens no more", session->unix_path);
         control_port_send(session->control,
@@ -355,6 +398,17 @@ on_message(void *arg, const struct control_message *message)
         server_session_end(session, message->reason != REASON_NONE
                                         ? message->reason
                                         : REASON_CANCELLED);
+    else if (!session->ended)
+        helper_talk_take(session->options.talk, message);
+}
+
+static void
+on_room(void *arg)
+{
+    struct server_session *session = arg;
+
+    if (!session->ended)
+        helper_talk_room(session->options.talk);
 }
 
 static void
@@ -388,8 +442,10 @@ served_new(struct server_session *session)
         served_free(served);
         return NULL;
     }
-    if (session->next++ == 1)
+    if (session->next++ == 1) {
         session->start_ms = loop_now_ms(session->options.loop);
+        helper_talk_state(session->options.talk, TUNNEL_RUNNING);
+    }
     return served;
 }
 
@@ -422,13 +478,21 @@ select_channel(struct server_session *session,
     }
     if (greeting->resume || (served != NULL && is_repeated(served, greeting)))
         return served;
-    if (session->ended || greeting->channel != session->next)
+    if (session->ended || session->complete ||
+        greeting->channel != session->next)
         return NULL;
     *refusal = REASON_BAD_RESUME;
     if (greeting_claims(greeting))
         return NULL;
     *refusal = REASON_LIMIT;
     return session->next < CHANNELS_MAX ? served_new(session) : NULL;
+}
+
+static void
+say_joined(const struct server_session *session, const char *peer)
+{
+    log_info("%s: mig-client at %s has joined%s%s", session->label, peer,
+             session->identity[0] != '\0' ? ", " : "", session->identity);
 }
 
 static void
@@ -475,11 +539,23 @@ server_session_admit(struct server_session *session, struct greeter *greeter)
         connect_next(session);
     } else if (!session->ended) {
         if (!greeting->resume)
-            log_info("%s: mig-client at %s has joined", session->label,
-                     greeter->peer);
+            say_joined(session, greeter->peer);
         timer_start(session->look, 0);
     }
     return REASON_NONE;
+}
+
+static void
+begin_talk(struct server_session *session)
+{
+    struct helper_talk_session talk = {
+        .port = session->control,
+        .on_drivers = on_drivers,
+        .arg = session,
+    };
+
+    memcpy(talk.id, session->options.id, sizeof talk.id);
+    helper_talk_begin(session->options.talk, &talk);
 }
 
 struct server_session *
@@ -494,10 +570,13 @@ server_session_new(const struct server_session_options *options)
     session->options = *options;
     snprintf(session->unix_path, sizeof session->unix_path, "%s",
              options->unix_path);
+    snprintf(session->identity, sizeof session->identity, "%s",
+             options->identity);
     session_label(session->label, options->id, options->name);
     TAILQ_INIT(&session->channels);
     session->look = timer_new(options->loop, on_look, session);
     session->linger = timer_new(options->loop, on_linger_over, session);
+    session->helpers = timer_new(options->loop, on_helpers_timer, session);
     session->gate = qemu_gate_new(&(struct qemu_gate_options){
         .loop = options->loop,
         .unix_path = session->unix_path,
@@ -507,12 +586,13 @@ server_session_new(const struct server_session_options *options)
         .arg = session,
     });
     if (session->look == NULL || session->linger == NULL ||
-        session->gate == NULL)
+        session->helpers == NULL || session->gate == NULL)
         goto fail;
     session->control = control_port_new(
         &(struct control_port_options){
             .loop = options->loop,
             .on_message = on_message,
+            .on_room = on_room,
             .on_bad = on_bad_message,
             .arg = session,
         },
@@ -520,6 +600,7 @@ server_session_new(const struct server_session_options *options)
     if (session->control == NULL || (control = served_new(session)) == NULL)
         goto fail;
     session_channel_set_local(control->channel, local);
+    begin_talk(session);
     return session;
 
 fail:
@@ -537,10 +618,12 @@ server_session_free(struct server_session *session)
         return;
     while (!TAILQ_EMPTY(&session->channels))
         served_free(TAILQ_FIRST(&session->channels));
+    helper_talk_end(session->options.talk, session->control);
     control_port_free(session->control);
     qemu_gate_free(session->gate);
     timer_free(session->look);
     timer_free(session->linger);
+    timer_free(session->helpers);
     free(session);
 }
 
@@ -555,6 +638,12 @@ bool
 server_session_named(const struct server_session *session, const char *name)
 {
     return strcmp(session->options.name, name) == 0;
+}
+
+const char *
+server_session_identity(const struct server_session *session)
+{
+    return session->identity;
 }
 
 bool

@@ -10,6 +10,7 @@
 #include "wire/reason.h"
 
 struct greeter;
+struct helper_talk;
 struct loop;
 struct server_session;
 struct spent_sockets;
@@ -19,11 +20,14 @@ struct server_session_options {
     const char *unix_path; /* the destination QEMU's socket; copied */
     unsigned char id[SESSION_ID_BYTES];
     char name[VM_NAME_MAX + 1];
+    const char *identity;        /* whom the client has proved to be; copied */
     uint64_t wait_ms;            /* for QEMU, once the source has connected */
     uint64_t resume_timeout_ms;  /* for a lost transport */
     uint64_t linger_ms;          /* for a client to hear of the end */
     uint32_t window;             /* bytes */
     struct spent_sockets *spent; /* shared with the owner's other sessions */
+    struct helper_talk *talk;    /* the owner's, for helpers; NULL without; no
+                                    other session may begin in it meanwhile */
 
     /**
      * on_ended(arg, session, reason):
@@ -71,10 +75,12 @@ void server_session_end(struct server_session *session, enum reason reason);
 /**
  * server_session_is(session, id):
  * server_session_named(session, name):
+ * server_session_identity(session):
  * server_session_live(session):
  * server_session_used(session):
  * server_session_abandoned(session):
- * Return whether it has this id; whether it has this name; whether it has not
+ * Return whether it has this id; whether it has this name; to whom it belongs
+ * ("" without TLS): the owner admits nobody else; whether it has not
  * ended; whether the source's QEMU has ever connected; whether there is neither
  * a migration in it nor a client that is connected, so that it holds nothing
  * that a further client could harm.
@@ -83,6 +89,7 @@ bool server_session_is(const struct server_session *session,
                        const unsigned char id[SESSION_ID_BYTES]);
 bool server_session_named(const struct server_session *session,
                           const char *name);
+const char *server_session_identity(const struct server_session *session);
 bool server_session_live(const struct server_session *session);
 bool server_session_used(const struct server_session *session);
 bool server_session_abandoned(struct server_session *session);

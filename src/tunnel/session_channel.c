@@ -1,11 +1,13 @@
 #include "tunnel/session_channel.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "io/loop.h"
 #include "io/timer.h"
+#include "io/tls.h"
 #include "io/transport.h"
 #include "tunnel/frame_reader.h"
 #include "tunnel/frame_writer.h"
@@ -31,6 +33,13 @@ enum {
     RING_FIRST_BYTES = 512 << 10,
     READ_MIN_BYTES = 64 << 10, /* a smaller read is not worth a wake-up */
     STEP_TURNS = 8,
+
+    /*
+     * What comes in small pieces is not acknowledged piece by piece.  The
+     * sender has 256 KiB on their way at least (PACE_MIN_BYTES).
+     */
+    ACK_BYTES = 128 << 10,
+    ACK_MS = 5,
 };
 
 static const char closed_by_peer[] = "closed by the peer";
@@ -46,13 +55,14 @@ struct session_channel {
     struct frame_reader reader;
     struct frame_writer writer;
     struct timer *timer;
-    bool local_blocked; /* it took less than it was offered */
-    bool local_drained; /* there was nothing more to read */
-    bool local_failed;  /* it can't be read or written any more */
-    bool local_first;   /* it ended before the peer's end was known */
-    bool told_finished; /* on_finished was called, for this transport */
-    bool failing;       /* session_channel_reset was called */
-    bool deaf;          /* the peer gave up or lied: it is read no more */
+    struct timer *ack_timer; /* for an ACK that waits for more */
+    bool local_blocked;      /* it took less than it was offered */
+    bool local_drained;      /* there was nothing more to read */
+    bool local_failed;       /* it can't be read or written any more */
+    bool local_first;        /* it ended before the peer's end was known */
+    bool told_finished;      /* on_finished was called, for this transport */
+    bool failing;            /* session_channel_reset was called */
+    bool deaf;               /* the peer gave up or lied: it is read no more */
     uint64_t replayed_bytes;
     struct tail out_tail;
     struct tail in_tail;
@@ -60,6 +70,8 @@ struct session_channel {
     /* What the present step has found: */
     const char *lost;   /* why the transport is gone, or NULL */
     enum reason broken; /* why the channel can't go on */
+
+    char why[TLS_WHY_MAX]; /* what the transport said of it */
 };
 
 static uint64_t
@@ -169,6 +181,18 @@ break_off(struct session_channel *channel, enum reason reason)
     channel->broken = reason;
 }
 
+/* errno says why, or is 0; what the transport knows goes with it. */
+static void
+lose_net(struct session_channel *channel)
+{
+    channel->lost = closed_by_peer;
+    if (errno == 0)
+        return;
+    snprintf(channel->why, sizeof channel->why, "%s",
+             transport_why(channel->net));
+    channel->lost = channel->why;
+}
+
 static void
 read_net(struct session_channel *channel)
 {
@@ -179,9 +203,7 @@ read_net(struct session_channel *channel)
                               &channel->in, loop_now_ms(channel->options.loop),
                               &reason)) {
     case FRAME_READ_SOME: break;
-    case FRAME_READ_LOST:
-        channel->lost = errno != 0 ? strerror(errno) : closed_by_peer;
-        break;
+    case FRAME_READ_LOST: lose_net(channel); break;
     case FRAME_READ_RESET: break_off(channel, reason); break;
     case FRAME_READ_BAD:
         break_off(channel, reason);
@@ -208,7 +230,7 @@ write_net(struct session_channel *channel)
         return;
     if (frame_writer_step(&channel->writer, channel->net, &channel->machine,
                           &channel->out) != 0)
-        channel->lost = strerror(errno);
+        lose_net(channel);
     if (channel->machine.out.sent != sent)
         pace_sent(&channel->pace, now_us(channel), channel->machine.out.sent);
 }
@@ -217,6 +239,7 @@ static void
 close_net(struct session_channel *channel, bool in_order)
 {
     timer_stop(channel->timer);
+    timer_stop(channel->ack_timer);
     if (in_order)
         transport_free(channel->net);
     else
@@ -263,6 +286,9 @@ step(struct session_channel *channel, bool net_readable)
         channel_reset(&channel->machine, channel->options.local_reason);
     }
     write_net(channel);
+    if (channel_ack_waits(&channel->machine) &&
+        !timer_pending(channel->ack_timer))
+        timer_start(channel->ack_timer, ACK_MS);
 }
 
 /* Draw the consequences.  Its callbacks may free the channel. */
@@ -292,6 +318,16 @@ settle(struct session_channel *channel)
     } else if (lost != NULL && !channel->failing) {
         channel->options.on_lost(channel->options.arg, lost, in_order);
     }
+}
+
+static void
+on_ack_timer(void *arg)
+{
+    struct session_channel *channel = arg;
+
+    channel_ack_now(&channel->machine);
+    write_net(channel);
+    settle(channel);
 }
 
 static void
@@ -346,8 +382,10 @@ session_channel_new(const struct session_channel_options *options)
     channel->options = *options;
     channel_init(&channel->machine, options->window);
     pace_init(&channel->pace, options->window);
+    channel_hold_acks(&channel->machine, ACK_BYTES);
     channel->timer = timer_new(options->loop, on_timer, channel);
-    if (channel->timer == NULL ||
+    channel->ack_timer = timer_new(options->loop, on_ack_timer, channel);
+    if (channel->timer == NULL || channel->ack_timer == NULL ||
         ring_init(&channel->out, RING_FIRST_BYTES) != 0 ||
         ring_init(&channel->in, RING_FIRST_BYTES) != 0) {
         session_channel_free(channel);
@@ -363,6 +401,7 @@ session_channel_free(struct session_channel *channel)
     if (channel == NULL)
         return;
     timer_free(channel->timer);
+    timer_free(channel->ack_timer);
     transport_free(channel->net);
     transport_free(channel->local);
     ring_fini(&channel->out);

@@ -24,7 +24,8 @@ struct session_channel_options {
 
     /**
      * on_lost(arg, why, in_order):
-     * The transport is gone, because of ${why}; ${in_order} if the peer closed
+     * The transport is gone, because of ${why}, which is good until the channel
+     * is freed or loses another one; ${in_order} if the peer closed
      * it between two frames.  Everything is kept for the next one.
      */
     void (*on_lost)(void *arg, const char *why, bool in_order);

@@ -15,6 +15,7 @@
 #include "io/unix_socket.h"
 #include "tunnel/client_line.h"
 #include "tunnel/control_port.h"
+#include "tunnel/helper_talk.h"
 #include "tunnel/session_channel.h"
 #include "tunnel/session_label.h"
 
@@ -40,6 +41,7 @@ enum {
     HOLD_MS = 1000, /* QEMU 7.2 aborts when we close earlier; see DESIGN.md */
     FAREWELL_MS = 2000,
     STOP_MS = 5000,
+    DRIVER_MS = 5000, /* for a driver to leave, with --once */
     FOREVER_MS = 1000 * 1000 * 1000,
 };
 
@@ -66,14 +68,17 @@ struct session_client {
     struct channel_entry_list channels;
     uint32_t accepted;
     uint64_t last_accept_ms;
-    uint64_t start_ms; /* of the migration */
+    uint64_t start_ms;    /* of the migration */
+    uint64_t complete_ms; /* when all of it was proved; 0 before */
     struct socket_file file;
     struct listener *listener;
-    struct timer *later; /* what can't be done inside a callback: */
+    struct helper_talk *talk; /* NULL without a control socket */
+    struct timer *later;      /* what can't be done inside a callback: */
     bool begin_due;
     enum reason end_due;
     struct timer *closing; /* the way through ENDING */
     uint64_t farewell_ms;  /* when channel 0 has had its time */
+    bool leaving;          /* all that is left is a driver */
     bool stopping;
     struct timer *stop_timer;
     enum exit_status status; /* of the last session that was used */
@@ -106,7 +111,9 @@ count(struct session_client *client, struct session_totals *totals)
     struct channel_entry *entry;
 
     *totals = (struct session_totals){
-        .ms = loop_now_ms(client->options.loop) - client->start_ms,
+        .ms = (client->complete_ms != 0 ? client->complete_ms
+                                        : loop_now_ms(client->options.loop)) -
+              client->start_ms,
     };
     TAILQ_FOREACH (entry, &client->channels, entry) {
         totals->channels++;
@@ -125,7 +132,15 @@ done(struct session_client *client)
     timer_stop(client->later);
     timer_stop(client->closing);
     timer_stop(client->stop_timer);
+    helper_talk_free(client->talk);
+    client->talk = NULL;
     client->options.on_done(client->options.arg, client->status);
+}
+
+static void
+on_driver_left(void *arg)
+{
+    done(arg);
 }
 
 static void
@@ -144,8 +159,15 @@ session_over(struct session_client *client)
     client->line = NULL;
     control_port_free(client->control);
     client->control = NULL;
-    if (client->stopping || (client->options.once && client->used)) {
+    if (client->stopping) {
         done(client);
+        return;
+    }
+    if (client->options.once && client->used) {
+        client->leaving = helper_talk_farewell(client->talk, DRIVER_MS,
+                                               on_driver_left, client);
+        if (!client->leaving)
+            done(client);
         return;
     }
     client->begin_due = true;
@@ -215,6 +237,7 @@ end_session(struct session_client *client, enum reason reason, bool tell)
             client->control,
             &(struct control_message){ .type = CONTROL_END, .reason = reason });
     control_port_end(client->control);
+    helper_talk_end(client->talk, client->control);
     client->end_due = REASON_NONE;
     client->farewell_ms = loop_now_ms(client->options.loop) + FAREWELL_MS;
     timer_start(client->closing, 0);
@@ -243,7 +266,7 @@ all_complete(struct session_client *client)
     return TAILQ_FIRST(&client->channels);
 }
 
-/* The server knows nothing of the session any more. */
+/* There is no more to hear of the server; what is proved is so without it. */
 static void
 forgotten(struct session_client *client, enum reason reason, const char *why)
 {
@@ -286,7 +309,12 @@ on_channel_finished(void *arg)
     struct channel_entry *entry = arg;
     struct session_client *client = entry->client;
 
-    if (client->complete_told && all_complete(client) != NULL)
+    if (all_complete(client) == NULL)
+        return;
+    /* The server may wait for helpers, but QEMU has nothing more to send. */
+    client->complete_ms = loop_now_ms(client->options.loop);
+    socket_file_remove(&client->file);
+    if (client->complete_told)
         end_session(client, REASON_NONE, false);
 }
 
@@ -315,6 +343,7 @@ line_new(struct session_client *client, uint32_t number, uint64_t wait_ms,
     options.loop = client->options.loop;
     options.label = client->label;
     options.dest = client->options.dest;
+    options.tls = client->options.tls;
     options.number = number;
     options.window = client->options.window;
     options.wait_ms = wait_ms;
@@ -371,6 +400,7 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
     client->last_accept_ms = loop_now_ms(client->options.loop);
     if (client->state == OPEN) {
         client->state = RUNNING;
+        helper_talk_state(client->talk, TUNNEL_RUNNING);
         client->start_ms = client->last_accept_ms;
         log_info("%s: QEMU has connected", client->label);
     }
@@ -409,6 +439,7 @@ on_ready(struct session_client *client)
         return;
     }
     client->state = OPEN;
+    helper_talk_state(client->talk, TUNNEL_READY);
     log_info("%s: the destination is ready; listening on %s", client->label,
              client->options.unix_path);
 }
@@ -420,6 +451,7 @@ on_waiting(struct session_client *client)
         return;
     close_socket(client);
     client->state = WAITING;
+    helper_talk_state(client->talk, TUNNEL_WAITING);
     log_info("%s: the destination is not ready any more", client->label);
 }
 
@@ -432,14 +464,33 @@ on_message(void *arg, const struct control_message *message)
     case CONTROL_READY: on_ready(client); break;
     case CONTROL_WAITING: on_waiting(client); break;
     case CONTROL_END: on_end(client, message->reason); break;
+    case CONTROL_HELPER:
+    case CONTROL_MESSAGE: helper_talk_take(client->talk, message); break;
     case CONTROL_OTHER: break;
     }
+}
+
+static void
+on_room(void *arg)
+{
+    struct session_client *client = arg;
+
+    helper_talk_room(client->talk);
 }
 
 static void
 on_bad_message(void *arg)
 {
     end_session(arg, REASON_BAD_CONTROL, true);
+}
+
+static void
+begin_talk(struct session_client *client)
+{
+    struct helper_talk_session session = { .port = client->control };
+
+    memcpy(session.id, client->id, sizeof session.id);
+    helper_talk_begin(client->talk, &session);
 }
 
 static void
@@ -451,6 +502,7 @@ on_line_up(void *arg)
     if (client->state != JOINING)
         return; /* it has been stopped: all that is left is to say so */
     client->state = WAITING;
+    begin_talk(client);
     log_info("%s: joined mig-server at %s, waiting for the destination's QEMU",
              client->label, address_text(dest, &client->options.dest));
 }
@@ -492,10 +544,8 @@ on_line_failed(void *arg, enum reason reason, const char *why)
         timer_start(client->closing, 0);
     else if (client->state == JOINING)
         not_joined(client, reason, why);
-    else if (reason == REASON_UNKNOWN)
-        forgotten(client, reason, why);
     else
-        end_session(client, reason, false);
+        forgotten(client, reason, reason == REASON_UNKNOWN ? why : NULL);
 }
 
 static int
@@ -507,7 +557,9 @@ begin_session(struct session_client *client)
     client->line_over = false;
     client->complete_told = false;
     client->accepted = 0;
+    client->complete_ms = 0;
     client->end_due = REASON_NONE;
+    helper_talk_state(client->talk, TUNNEL_JOINING);
     if (getrandom(client->id, sizeof client->id, 0) !=
         (ssize_t)sizeof client->id)
         return -1;
@@ -516,6 +568,7 @@ begin_session(struct session_client *client)
         &(struct control_port_options){
             .loop = client->options.loop,
             .on_message = on_message,
+            .on_room = on_room,
             .on_bad = on_bad_message,
             .arg = client,
         },
@@ -557,10 +610,35 @@ on_later(void *arg)
         end_session(client, client->end_due, true);
 }
 
+/* The server may be waiting for helpers, with a migration that is complete. */
 static void
 on_stop_timer(void *arg)
 {
-    end_session(arg, REASON_STOPPED, true);
+    struct session_client *client = arg;
+    struct channel_entry *main = all_complete(client);
+
+    end_session(client,
+                main == NULL ? REASON_STOPPED
+                             : session_channel_verdict(
+                                   client_line_channel(main->line), true),
+                true);
+}
+
+static int
+open_talk(struct session_client *client)
+{
+    const struct helper_talk_options options = {
+        .loop = client->options.loop,
+        .path = client->options.control_path,
+        .program = client->options.program,
+        .needed = client->options.control_needed,
+    };
+    char why[SOCKET_WHY_MAX];
+
+    if (helper_talk_open(&client->talk, &options, why) == 0)
+        return 0;
+    log_warnx("%s", why);
+    return -1;
 }
 
 struct session_client *
@@ -581,6 +659,11 @@ session_client_new(const struct session_client_options *options)
         errno = ENOMEM;
         return NULL;
     }
+    if (open_talk(client) != 0) {
+        session_client_free(client);
+        errno = EADDRINUSE;
+        return NULL;
+    }
     client->begin_due = true;
     timer_start(client->later, 0);
     return client;
@@ -594,6 +677,7 @@ session_client_free(struct session_client *client)
     close_socket(client);
     drop_channels(client);
     client_line_free(client->line);
+    helper_talk_free(client->talk);
     control_port_free(client->control);
     timer_free(client->later);
     timer_free(client->closing);
@@ -610,7 +694,7 @@ session_client_stop(struct session_client *client)
     if (client->stopping || client->line == NULL) {
         if (client->state == RUNNING)
             client->status = STATUS_CANCELLED;
-        else if (!client->stopping)
+        else if (!client->stopping && !client->leaving)
             client->status = unused;
         done(client);
         return;

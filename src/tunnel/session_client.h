@@ -10,16 +10,22 @@
 
 struct loop;
 struct session_client;
+struct tls;
 
 struct session_client_options {
     struct loop *loop;
     struct address dest;
+    struct tls *tls; /* NULL for plain text; outlives the client */
     const char *unix_path;
     const char *name; /* of the VM, valid; "" for none */
     uint64_t wait_ms; /* how long to try to reach ${dest} at first */
     uint64_t resume_timeout_ms;
     uint32_t window; /* bytes */
-    bool once;       /* done after the first session in which a VM went */
+    bool once;       /* done after the first session in which a VM went, and
+                        when its driver, if there is one, has left */
+    const char *control_path; /* for helpers to attach; NULL for none */
+    bool control_needed;      /* see helper_talk_open */
+    const char *program;      /* "mig-client 0.1.0"; outlives it */
 
     /**
      * on_done(arg, status):
@@ -32,8 +38,9 @@ struct session_client_options {
 /**
  * session_client_new(options):
  * Connect to the server, make the Unix socket when the destination is ready,
- * and carry what QEMU sends.  Return NULL with errno set if there is no memory.
- * The caller frees it with session_client_free, which closes everything and
+ * and carry what QEMU sends.  Return NULL with errno set if there is no memory,
+ * or the control socket is needed and can't be made, which has been logged. The
+ * caller frees it with session_client_free, which closes everything and
  * removes the socket.
  */
 struct session_client *session_client_new(

@@ -10,29 +10,36 @@
 #include "io/loop.h"
 #include "io/sockopt.h"
 #include "io/timer.h"
+#include "tunnel/door.h"
 #include "tunnel/greeter.h"
+#include "tunnel/helper_talk.h"
 #include "tunnel/server_session.h"
 #include "tunnel/session_label.h"
 #include "tunnel/spent_sockets.h"
 
 /*
  * Theory of operation.  A connection is a greeter until its greeting is there:
- * 5 s at most, and at most GREETERS_MAX at once, of which the oldest has to go
- * when one more comes.  A greeting names its session: a new one is made for
- * channel 0, anything else goes to the session it names.
+ * 10 s at most, and at most DOOR_STRANGERS_MAX at once, of which the oldest has
+ * to go when one more comes.  A greeting names its session: a new one is made
+ * for channel 0, anything else goes to the session it names.
+ *
+ * A session belongs to whom its first client has proved to be.  Nobody else
+ * gets to it, nor learns more of it than that it is not theirs.
+ *
+ * Helpers attach for all time to a server of one VM; by name, to the session
+ * that goes on, and when that has ended, to the next one of this name.
  */
 enum {
-    GREETERS_MAX = 64,
     SESSIONS_MAX = 1024,
     STOP_MS = 5000,
     FLUSH_MS = 300,
     ONCE_LINGER_MS = 5000,
-    DROP_BURST = 5,
-    DROP_INTERVAL_MS = 10000,
+    DRIVER_MS = 5000, /* for a driver to leave, with --once */
 };
 
 struct served_session {
     struct server_session *session;
+    struct helper_talk *talk; /* its own, where the server goes by name */
     TAILQ_ENTRY(served_session) entry;
 };
 TAILQ_HEAD(served_session_list, served_session);
@@ -46,7 +53,9 @@ struct session_server {
     unsigned session_count;
     struct timer *stop_timer;
     struct spent_sockets spent;
-    struct log_limit drops;
+    struct door door;
+    struct helper_talk *talk; /* all sessions', or the last one's; or NULL */
+    bool driver_left;
     bool stopping;
     bool flushing; /* all is over but for telling the clients */
     bool ended_one;
@@ -61,17 +70,15 @@ forget_greeter(struct session_server *server, struct greeter *greeter)
     greeter_free(greeter);
 }
 
-static void
-say_dropped(struct session_server *server, const struct greeter *greeter,
-            const char *why)
-{
-    uint64_t now = loop_now_ms(server->options.loop), unsaid;
+static void check_done(struct session_server *server);
 
-    if (!log_limit_pass(&server->drops, now, &unsaid))
-        return;
-    if (unsaid > 0)
-        log_info("%llu more connections dropped", (unsigned long long)unsaid);
-    log_info("%s dropped: %s", greeter->peer, why);
+static void
+on_driver_left(void *arg)
+{
+    struct session_server *server = arg;
+
+    server->driver_left = true; /* or has had its time */
+    check_done(server);
 }
 
 /* Nothing more to do: all sessions are gone, and there will be no other. */
@@ -81,6 +88,9 @@ check_done(struct session_server *server)
     bool over = server->stopping || (server->options.once && server->ended_one);
 
     if (!over || !TAILQ_EMPTY(&server->sessions))
+        return;
+    if (!server->stopping && !server->driver_left &&
+        helper_talk_farewell(server->talk, DRIVER_MS, on_driver_left, server))
         return;
     timer_stop(server->stop_timer);
     server->options.on_done(server->options.arg, server->status);
@@ -103,6 +113,11 @@ forget_session(struct session_server *server, struct served_session *served)
     TAILQ_REMOVE(&server->sessions, served, entry);
     server->session_count--;
     server_session_free(served->session);
+    if (server->talk == NULL && server->options.once && server->ended_one) {
+        server->talk = served->talk; /* until its driver has left */
+        served->talk = NULL;
+    }
+    helper_talk_free(served->talk);
     free(served);
 }
 
@@ -133,12 +148,10 @@ find_session(struct session_server *server,
     return NULL;
 }
 
-/* Write the path of the QEMU that serves ${name}.  Return whether it fits. */
+/* Write ${pattern} with ${name} in it.  Return whether it fits. */
 static bool
-expand_path(const struct session_server *server, const char *name,
-            char path[108])
+expand_path(const char *pattern, const char *name, char path[108])
 {
-    const char *pattern = server->options.unix_path;
     const char *mark = strstr(pattern, "%n");
     int n;
 
@@ -150,15 +163,71 @@ expand_path(const struct session_server *server, const char *name,
     return n > 0 && n < 108;
 }
 
+static bool
+by_name(const struct session_server *server)
+{
+    return strstr(server->options.unix_path, "%n") != NULL;
+}
+
+static struct helper_talk_options
+talk_options(const struct session_server *server, const char *path)
+{
+    return (struct helper_talk_options){
+        .loop = server->options.loop,
+        .path = path,
+        .program = server->options.program,
+        .needed = server->options.control_needed,
+    };
+}
+
+/*
+ * The helpers of a session of ${name}: those of one that has ended, if it is
+ * still known.  A session goes on without helpers, if it has to.
+ */
+static struct helper_talk *
+talk_for(struct session_server *server, const char *name)
+{
+    char path[CONTROL_PATH_MAX], why[SOCKET_WHY_MAX];
+    struct helper_talk_options options = talk_options(server, path);
+    struct served_session *served;
+    struct helper_talk *talk;
+
+    TAILQ_FOREACH (served, &server->sessions, entry)
+        if (served->talk != NULL &&
+            server_session_named(served->session, name)) {
+            talk = served->talk;
+            served->talk = NULL;
+            return talk;
+        }
+    if (server->options.control_path == NULL)
+        return NULL;
+    if (!expand_path(server->options.control_path, name, path))
+        snprintf(why, sizeof why,
+                 "the path of the control socket of %s is too "
+                 "long",
+                 name);
+    else if (helper_talk_open(&talk, &options, why) == 0)
+        return talk;
+    log_warnx("helpers can't attach: %s", why);
+    return NULL;
+}
+
+static bool
+belongs_to(const struct server_session *session, const char *identity)
+{
+    return strcmp(server_session_identity(session), identity) == 0;
+}
+
 /* Whether a new session may begin, and if not, why. */
 static enum reason
-may_begin(struct session_server *server, const struct client_greeting *greeting)
+may_begin(struct session_server *server, const struct client_greeting *greeting,
+          const char *identity)
 {
-    bool by_name = strstr(server->options.unix_path, "%n") != NULL;
+    bool named = by_name(server);
     struct served_session *served;
 
-    if (by_name ? !vm_name_valid(greeting->name)
-                : greeting->name[0] != '\0' && !vm_name_valid(greeting->name))
+    if (named ? !vm_name_valid(greeting->name)
+              : greeting->name[0] != '\0' && !vm_name_valid(greeting->name))
         return REASON_NAME;
     if (server->stopping || (server->options.once && server->ended_one))
         return REASON_STOPPED;
@@ -166,9 +235,10 @@ may_begin(struct session_server *server, const struct client_greeting *greeting)
         return REASON_LIMIT;
     TAILQ_FOREACH (served, &server->sessions, entry) {
         if (!server_session_live(served->session) ||
-            (by_name && !server_session_named(served->session, greeting->name)))
+            (named && !server_session_named(served->session, greeting->name)))
             continue;
-        if (!server_session_abandoned(served->session))
+        if (!server_session_abandoned(served->session) ||
+            !belongs_to(served->session, identity))
             return REASON_BUSY;
         server_session_end(served->session, REASON_CANCELLED);
     }
@@ -176,12 +246,14 @@ may_begin(struct session_server *server, const struct client_greeting *greeting)
 }
 
 static struct server_session *
-begin(struct session_server *server, const struct client_greeting *greeting)
+begin(struct session_server *server, const struct client_greeting *greeting,
+      const char *identity)
 {
     char path[108];
     struct server_session_options options = {
         .loop = server->options.loop,
         .unix_path = path,
+        .identity = identity,
         .wait_ms = server->options.wait_ms,
         .resume_timeout_ms = server->options.resume_timeout_ms,
         .linger_ms = server->options.once ? ONCE_LINGER_MS
@@ -196,8 +268,17 @@ begin(struct session_server *server, const struct client_greeting *greeting)
 
     memcpy(options.id, greeting->session, sizeof options.id);
     memcpy(options.name, greeting->name, sizeof options.name);
-    if (served == NULL || !expand_path(server, greeting->name, path) ||
-        (served->session = server_session_new(&options)) == NULL) {
+    if (served == NULL ||
+        !expand_path(server->options.unix_path, greeting->name, path)) {
+        free(served);
+        return NULL;
+    }
+    if (by_name(server))
+        served->talk = talk_for(server, greeting->name);
+    options.talk = by_name(server) ? served->talk : server->talk;
+    served->session = server_session_new(&options);
+    if (served->session == NULL) {
+        helper_talk_free(served->talk);
         free(served);
         return NULL;
     }
@@ -207,25 +288,40 @@ begin(struct session_server *server, const struct client_greeting *greeting)
 }
 
 static enum reason
-route(struct session_server *server, const struct client_greeting *greeting,
+route(struct session_server *server, const struct greeter *greeter,
       struct server_session **session)
 {
+    const struct client_greeting *greeting = &greeter->greeting;
+    const char *identity = greeter_identity(greeter);
     enum reason reason;
 
     if (greeting_version(greeting) == 0)
         return REASON_VERSION;
     *session = find_session(server, greeting);
     if (*session != NULL)
-        return REASON_NONE;
+        return belongs_to(*session, identity) ? REASON_NONE : REASON_IDENTITY;
     if (greeting->resume || greeting->channel != 0)
         return REASON_UNKNOWN;
-    reason = may_begin(server, greeting);
+    reason = may_begin(server, greeting, identity);
     if (reason == REASON_NONE && greeting_claims(greeting))
         reason = REASON_BAD_RESUME;
     if (reason != REASON_NONE)
         return reason;
-    *session = begin(server, greeting);
+    *session = begin(server, greeting, identity);
     return *session != NULL ? REASON_NONE : REASON_LIMIT;
+}
+
+static void
+say_refused(struct session_server *server, const struct greeter *greeter,
+            const struct server_session *session, enum reason reason)
+{
+    if (reason != REASON_IDENTITY)
+        door_say_dropped(&server->door, greeter->peer, reason_text(reason));
+    else if (door_may_warn(&server->door))
+        log_warnx("%s dropped: it is %s, and greets for a session that "
+                  "belongs to %s",
+                  greeter->peer, greeter_identity(greeter),
+                  server_session_identity(session));
 }
 
 static void
@@ -236,15 +332,17 @@ on_greeted(void *arg, struct greeter *greeter, const char *trouble)
     enum reason reason;
 
     if (trouble != NULL) {
-        say_dropped(server, greeter, trouble);
+        door_say_dropped(&server->door, greeter->peer, trouble);
+        if (greeter->refusal != REASON_NONE)
+            greeter_refuse(greeter, greeter->refusal);
         forget_greeter(server, greeter);
         return;
     }
-    reason = route(server, &greeter->greeting, &session);
+    reason = route(server, greeter, &session);
     if (reason == REASON_NONE)
         reason = server_session_admit(session, greeter);
     if (reason != REASON_NONE) {
-        say_dropped(server, greeter, reason_text(reason));
+        say_refused(server, greeter, session, reason);
         greeter_refuse(greeter, reason);
     }
     forget_greeter(server, greeter);
@@ -256,16 +354,20 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
     struct session_server *server = arg;
     struct greeter *greeter;
 
+    if (!door_admits(&server->door, fd, peer, peer_len))
+        return;
     sockopt_tcp(fd);
-    if (server->greeter_count >= GREETERS_MAX) {
+    if (server->greeter_count >= DOOR_STRANGERS_MAX) {
         struct greeter *oldest = TAILQ_FIRST(&server->greeters);
 
-        say_dropped(server, oldest, "too many connections do not greet");
+        door_say_dropped(&server->door, oldest->peer,
+                         "too many connections do not greet");
         forget_greeter(server, oldest);
     }
     greeter = greeter_new(&(struct greeter_options){
         .loop = server->options.loop,
         .fd = fd,
+        .tls = server->options.tls,
         .peer = peer,
         .peer_len = peer_len,
         .on_greeted = on_greeted,
@@ -304,6 +406,17 @@ on_stop_timer(void *arg)
         stop_now(server);
 }
 
+static int
+open_talk(struct session_server *server, char why[SOCKET_WHY_MAX])
+{
+    struct helper_talk_options options =
+        talk_options(server, server->options.control_path);
+
+    if (by_name(server))
+        return 0;
+    return helper_talk_open(&server->talk, &options, why);
+}
+
 struct session_server *
 session_server_new(const struct session_server_options *options,
                    char why[LISTENER_WHY_MAX])
@@ -314,12 +427,12 @@ session_server_new(const struct session_server_options *options,
     if (server == NULL)
         return NULL;
     server->options = *options;
-    server->drops = (struct log_limit){ .burst = DROP_BURST,
-                                        .interval_ms = DROP_INTERVAL_MS };
+    door_init(&server->door, options->loop, options->allow,
+              options->allow_count);
     TAILQ_INIT(&server->greeters);
     TAILQ_INIT(&server->sessions);
     server->stop_timer = timer_new(options->loop, on_stop_timer, server);
-    if (server->stop_timer != NULL)
+    if (server->stop_timer != NULL && open_talk(server, why) == 0)
         server->listener = listener_new_tcp(
             options->loop, &options->listen,
             &(struct listener_options){ .on_accept = on_accept, .arg = server },
@@ -340,6 +453,7 @@ session_server_free(struct session_server *server)
         forget_greeter(server, TAILQ_FIRST(&server->greeters));
     while (!TAILQ_EMPTY(&server->sessions))
         forget_session(server, TAILQ_FIRST(&server->sessions));
+    helper_talk_free(server->talk);
     timer_free(server->stop_timer);
     free(server);
 }

@@ -3,23 +3,34 @@
 #define TUNNEL_SESSION_SERVER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/address.h"
 #include "base/exit_status.h"
 #include "io/listener.h"
 
+struct cidr;
 struct loop;
 struct session_server;
+struct tls;
 
 struct session_server_options {
     struct loop *loop;
     struct address listen;
+    struct tls *tls;          /* NULL for plain text; outlives the server */
+    const struct cidr *allow; /* see door_init */
+    size_t allow_count;
     const char *unix_path; /* "%n" in it stands for the VM's name */
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
     uint32_t window; /* bytes */
-    bool once;       /* done after the first session in which a VM came */
+    bool once;       /* done after the first session in which a VM came, and
+                        when its driver, if there is one, has left */
+    const char *control_path; /* for helpers to attach, with "%n" where
+                                 ${unix_path} has it; NULL for none */
+    bool control_needed;      /* see helper_talk_open */
+    const char *program;      /* "mig-server 0.1.0"; outlives it */
 
     /**
      * on_done(arg, status):
@@ -31,9 +42,9 @@ struct session_server_options {
 
 /**
  * session_server_new(options, why):
- * Listen on TCP and serve.  Return NULL, with one line in ${why}, if that is
- * not possible.  The caller frees it with session_server_free, which closes
- * everything.
+ * Listen on TCP, and for helpers, and serve.  Return NULL, with one line in
+ * ${why}, if that is not possible.  The caller frees it with
+ * session_server_free, which closes everything.
  */
 struct session_server *session_server_new(
     const struct session_server_options *options, char why[LISTENER_WHY_MAX]);

@@ -205,3 +205,13 @@ greeting_claims(const struct client_greeting *greeting)
 {
     return greeting->position.delivered > 0 || greeting->position.fin_delivered;
 }
+
+bool
+greeting_begins(const void *bytes, size_t length)
+{
+    enum { ENOUGH = 4 };
+
+    return length >= ENOUGH &&
+           memcmp(bytes, magic, length < MAGIC_BYTES ? length : MAGIC_BYTES) ==
+               0;
+}

@@ -100,4 +100,11 @@ uint8_t greeting_version(const struct client_greeting *greeting);
  */
 bool greeting_claims(const struct client_greeting *greeting);
 
+/**
+ * greeting_begins(bytes, length):
+ * Return whether the ${length} bytes are how a greeting begins, or more of one,
+ * and enough of it (4) not to be taken for anything that QEMU says.
+ */
+bool greeting_begins(const void *bytes, size_t length);
+
 #endif

@@ -13,6 +13,11 @@ known_text(enum reason reason)
     case REASON_UNKNOWN: return "the session is not known there";
     case REASON_ORDER: return "the channel is not the next one";
     case REASON_LIMIT: return "too many channels or sessions";
+    case REASON_TLS_NEEDED:
+        return "the server takes TLS only: give this end credentials, too";
+    case REASON_TLS_ABSENT:
+        return "the server has no TLS: give it credentials, too";
+    case REASON_IDENTITY: return "the session belongs to another identity";
     case REASON_CANCELLED: return "cancelled by source";
     case REASON_DESTINATION_CLOSED: return "destination closed";
     case REASON_LOST: return "transport lost for longer than resume-timeout";

@@ -11,12 +11,15 @@ enum reason {
     REASON_NONE = 0, /* it goes on, or the greeting is accepted */
 
     /* A greeting is refused. */
-    REASON_VERSION = 1, /* no protocol version in common */
-    REASON_NAME = 2,    /* the VM name is not valid, or needed and missing */
-    REASON_BUSY = 3,    /* another session is served */
-    REASON_UNKNOWN = 4, /* the session to resume is not known */
-    REASON_ORDER = 5,   /* the channel is not the next one */
-    REASON_LIMIT = 6,   /* too many channels or sessions */
+    REASON_VERSION = 1,    /* no protocol version in common */
+    REASON_NAME = 2,       /* the VM name is not valid, or needed and missing */
+    REASON_BUSY = 3,       /* another session is served */
+    REASON_UNKNOWN = 4,    /* the session to resume is not known */
+    REASON_ORDER = 5,      /* the channel is not the next one */
+    REASON_LIMIT = 6,      /* too many channels or sessions */
+    REASON_TLS_NEEDED = 7, /* the server takes TLS only */
+    REASON_TLS_ABSENT = 8, /* the server has no TLS */
+    REASON_IDENTITY = 9,   /* the session belongs to somebody else */
 
     /* A session ends. */
     REASON_CANCELLED = 16,          /* cancelled by source */

@@ -39,12 +39,19 @@ tool_start(struct e2e *e2e, const char *program, const char *const *args)
     return process_start(e2e, program, &command);
 }
 
+static void
+add_security(struct command *command, const char *const *security)
+{
+    command_add_all(command, security != NULL ? security : ARGS("--insecure"));
+}
+
 void
 tunnel_start_server(struct e2e *e2e, struct tunnel *tunnel,
                     const char *const *args)
 {
     struct command command = { .argc = 0 };
 
+    command_add_all(&command, tunnel->through);
     add_program(&command, "mig-server");
     command_add(&command, "--listen");
     command_add(&command, "127.0.0.1:%u", tunnel->port);
@@ -52,6 +59,7 @@ tunnel_start_server(struct e2e *e2e, struct tunnel *tunnel,
     command_add(&command, "%s", tunnel->destination);
     if (!tunnel->session)
         command_add(&command, "--raw");
+    add_security(&command, tunnel->server_security);
     command_add_all(&command, args);
     tunnel->server = process_start(e2e, "mig-server", &command);
     proc_wait_tcp(tunnel->server, tunnel->port);
@@ -63,6 +71,7 @@ tunnel_start_client(struct e2e *e2e, struct tunnel *tunnel,
 {
     struct command command = { .argc = 0 };
 
+    command_add_all(&command, tunnel->through);
     add_program(&command, "mig-client");
     command_add(&command, "--dest");
     command_add(&command, "127.0.0.1:%u",
@@ -71,6 +80,7 @@ tunnel_start_client(struct e2e *e2e, struct tunnel *tunnel,
     command_add(&command, "%s", tunnel->source);
     if (!tunnel->session)
         command_add(&command, "--raw");
+    add_security(&command, tunnel->client_security);
     command_add_all(&command, args);
     tunnel->client = process_start(e2e, "mig-client", &command);
     if (!tunnel->session)

@@ -18,6 +18,13 @@ struct tunnel {
     unsigned dest_port;              /* where the client goes; 0: to port */
     char source[CASE_PATH_MAX];      /* the client's Unix socket */
     char destination[CASE_PATH_MAX]; /* the destination QEMU's */
+
+    /* Options by which either end proves who it is; NULL is --insecure. */
+    const char *const *server_security;
+    const char *const *client_security;
+
+    /* A program that starts the ends, and its arguments; NULL for none. */
+    const char *const *through;
 };
 
 /* A list of further arguments, as in ARGS("--multifd", "4"). */

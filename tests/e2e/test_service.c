@@ -136,8 +136,9 @@ taken_port_is_named(struct e2e *e2e)
     tunnel_start_server(e2e, &tunnel, NULL);
     snprintf(port, sizeof(port), "%u", tunnel.port);
     snprintf(listen, sizeof(listen), "127.0.0.1:%s", port);
-    second = tool_start(e2e, "mig-server",
-                        ARGS("--listen", listen, "--unix", tunnel.destination));
+    second = tool_start(
+        e2e, "mig-server",
+        ARGS("--insecure", "--listen", listen, "--unix", tunnel.destination));
     assert_int_equal(process_wait(second), 1);
     assert_true(process_said(second, port));
     assert_true(process_running(tunnel.server));

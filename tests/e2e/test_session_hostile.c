@@ -20,7 +20,7 @@ enum {
     PROBES = 100,
     PROBES_FULL = 1000,
     SLOW = 8,
-    SILENT = 80, /* more than the 64 that may be silent at once */
+    SILENT = 300, /* more than the 256 that may be silent at once */
     STALL_S = 10,
     IDLE_S = 3,
 
@@ -180,7 +180,7 @@ run_client(struct e2e *e2e, unsigned port, const char *name)
     snprintf(dest, sizeof(dest), "127.0.0.1:%u", port);
     e2e_path(e2e, "further.sock", path);
     client = tool_start(e2e, "mig-client",
-                        ARGS("--dest", dest, "--unix", path,
+                        ARGS("--insecure", "--dest", dest, "--unix", path,
                              name != NULL ? "--name" : NULL, name));
     process_wait(client);
     return client;

@@ -16,9 +16,9 @@
 static void
 expect_refusal(struct e2e *e2e, const char *path)
 {
-    struct process *client =
-        tool_start(e2e, "mig-client",
-                   ARGS("--raw", "--dest", "127.0.0.1", "--unix", path));
+    struct process *client = tool_start(
+        e2e, "mig-client",
+        ARGS("--raw", "--insecure", "--dest", "127.0.0.1", "--unix", path));
     char *said;
     const char *newline;
 

@@ -20,6 +20,7 @@ struct certs_ca {
     X509 *cert;
     EVP_PKEY *key;
     long serial;
+    bool below; /* and not the one at the top */
 };
 
 static long ahead;
@@ -163,6 +164,22 @@ certs_ca_new(const char *common_name)
     return ca;
 }
 
+struct certs_ca *
+certs_ca_below(struct certs_ca *ca, const char *common_name)
+{
+    struct certs_wanted wanted = { .common_name = common_name };
+    struct certs_ca *below = calloc(1, sizeof *below);
+
+    assert_non_null(below);
+    below->key = EVP_EC_gen("P-256");
+    below->serial = 1;
+    below->below = true;
+    below->cert = make_cert(&wanted, below->key, ca->serial++);
+    mark_ca(below->cert, ca->cert);
+    sign(below->cert, ca->cert, ca->key);
+    return below;
+}
+
 void
 certs_ca_free(struct certs_ca *ca)
 {
@@ -204,9 +221,9 @@ certs_put_ed25519(const char *dir, const char *side)
     EVP_PKEY_free(key);
 }
 
-static void
-put_pair(struct certs_ca *ca, const struct certs_wanted *wanted, X509 *between,
-         const char *dir, const char *side)
+void
+certs_put(struct certs_ca *ca, const struct certs_wanted *wanted,
+          const char *dir, const char *side)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *cert = make_cert(wanted, key, ca->serial++);
@@ -220,33 +237,21 @@ put_pair(struct certs_ca *ca, const struct certs_wanted *wanted, X509 *between,
     snprintf(name, sizeof name, "%s-cert.pem", side);
     file_begin(&file, dir, name, 0644);
     PEM_write_bio_X509(file.bio, cert);
-    if (between != NULL)
-        PEM_write_bio_X509(file.bio, between);
+    if (ca->below)
+        PEM_write_bio_X509(file.bio, ca->cert);
     file_end(&file);
     X509_free(cert);
     EVP_PKEY_free(key);
 }
 
 void
-certs_put(struct certs_ca *ca, const struct certs_wanted *wanted,
-          const char *dir, const char *side)
-{
-    put_pair(ca, wanted, NULL, dir, side);
-}
-
-void
 certs_put_chain(struct certs_ca *ca, const struct certs_wanted *wanted,
                 const char *dir, const char *side)
 {
-    struct certs_wanted name = { .common_name = "Between" };
-    struct certs_ca between = { .key = EVP_EC_gen("P-256"), .serial = 1 };
+    struct certs_ca *between = certs_ca_below(ca, "Between");
 
-    between.cert = make_cert(&name, between.key, ca->serial++);
-    mark_ca(between.cert, ca->cert);
-    sign(between.cert, ca->cert, ca->key);
-    put_pair(&between, wanted, between.cert, dir, side);
-    X509_free(between.cert);
-    EVP_PKEY_free(between.key);
+    certs_put(between, wanted, dir, side);
+    certs_ca_free(between);
 }
 
 void
@@ -286,13 +291,11 @@ add_revoked(X509_CRL *crl, const char *path)
     BIO_free(bio);
 }
 
-void
-certs_put_crl(const struct certs_ca *ca, const char *dir, const char *revoked,
-              long next_s)
+static X509_CRL *
+make_crl(const struct certs_ca *ca, const char *revoked, long next_s)
 {
     X509_CRL *crl = X509_CRL_new();
     ASN1_TIME *date = ASN1_TIME_new();
-    struct file file;
 
     X509_CRL_set_version(crl, X509_CRL_VERSION_2);
     X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca->cert));
@@ -302,10 +305,35 @@ certs_put_crl(const struct certs_ca *ca, const char *dir, const char *revoked,
         add_revoked(crl, revoked);
     X509_CRL_sort(crl);
     assert_true(X509_CRL_sign(crl, ca->key, EVP_sha256()) > 0);
+    ASN1_TIME_free(date);
+    return crl;
+}
+
+void
+certs_put_crl(const struct certs_ca *ca, const char *dir, const char *revoked,
+              long next_s)
+{
+    X509_CRL *crl = make_crl(ca, revoked, next_s);
+    struct file file;
+
     file_begin(&file, dir, "ca-crl.pem", 0644);
     PEM_write_bio_X509_CRL(file.bio, crl);
     file_end(&file);
-    ASN1_TIME_free(date);
+    X509_CRL_free(crl);
+}
+
+void
+certs_add_crl(const struct certs_ca *ca, const char *dir, const char *revoked)
+{
+    X509_CRL *crl = make_crl(ca, revoked, CERTS_DAY_S);
+    char path[PATH_ROOM];
+    BIO *bio;
+
+    snprintf(path, sizeof path, "%s/ca-crl.pem", dir);
+    bio = BIO_new_file(path, "a");
+    assert_non_null(bio);
+    PEM_write_bio_X509_CRL(bio, crl);
+    BIO_free(bio);
     X509_CRL_free(crl);
 }
 

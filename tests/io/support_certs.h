@@ -33,6 +33,13 @@ struct certs_ca *certs_ca_new(const char *common_name);
 void certs_ca_free(struct certs_ca *ca);
 
 /**
+ * certs_ca_below(ca, common_name):
+ * Make an authority whose certificate is of ${ca}; it stands after each that
+ * certs_put issues.
+ */
+struct certs_ca *certs_ca_below(struct certs_ca *ca, const char *common_name);
+
+/**
  * certs_put_ca(ca, dir):
  * Write ca-cert.pem.
  */
@@ -72,6 +79,13 @@ void certs_lock_key(const char *dir, const char *side, const char *passphrase);
  */
 void certs_put_crl(const struct certs_ca *ca, const char *dir,
                    const char *revoked, long next_s);
+
+/**
+ * certs_add_crl(ca, dir, revoked):
+ * Write another list, good for a day, to the end of ca-crl.pem.
+ */
+void certs_add_crl(const struct certs_ca *ca, const char *dir,
+                   const char *revoked);
 
 /**
  * certs_put_both(ca, dir):

@@ -13,7 +13,7 @@
 #include "tunnel/session_server.h"
 
 enum {
-    SESSIONS_CLIENTS_MAX = 200,
+    SESSIONS_CLIENTS_MAX = 300,
     SESSIONS_QEMUS_MAX = 2,
     SESSIONS_WINDOW = 1 << 20,
     SESSIONS_LONG_MS = 300000, /* never, as far as a test goes */

@@ -1,5 +1,6 @@
 /* What a program uses when it is told, and when it is not. */
 #include "io/credentials.h"
+#include "io/credentials_cli.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,7 +145,7 @@ what_is_given_is_used(void **state)
         host->options.tls.psk_path = NULL;
     }
     host->options.tls.dir = "/nowhere";
-    assert_error(host, "/nowhere/ca-cert.pem");
+    assert_error(host, "/nowhere: No such file");
 }
 
 static void
@@ -179,10 +180,6 @@ without_any_it_is_plain_text_with_one_warning(void **state)
 {
     struct host *host = *state;
 
-    take_all_away(host);
-    assert_plain(host, 1);
-    certs_put_text(host->options.default_dir, "notes.txt", 0644, "hello");
-    assert_plain(host, 1);
     host->options.default_dir = "/nowhere/at/all";
     assert_plain(host, 1);
     host->options.default_dir = "/dev/null/no";
@@ -206,19 +203,19 @@ insecure_is_plain_text_and_silent(void **state)
 static void
 a_host_that_is_half_set_up_is_an_error(void **state)
 {
-    static const char *const names[] = { "ca-cert.pem", "ca-crl.pem",
-                                         "server-cert.pem", "client-cert.pem",
-                                         "client-key.pem" };
+    static const char *const names[] = { "ca-cert.pem", "client-key.pem",
+                                         "keys.psk.new" };
     struct host *host = *state;
 
     take_all_away(host);
+    assert_error(host, host->options.default_dir);
+    assert_error(host, "neither server-key.pem nor keys.psk");
+    assert_error(host, "--insecure");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         certs_put_text(host->options.default_dir, names[i], 0600, "x");
-        assert_error(host, names[i]);
         assert_error(host, "neither server-key.pem nor keys.psk");
         take_away(host, names[i]);
     }
-    assert_plain(host, 1);
     certs_put_text(host->options.default_dir, "server-key.pem", 0600, "x");
     assert_error(host, "ca-cert.pem");
     host->options.tls.server = false;
@@ -237,6 +234,22 @@ credentials_that_cannot_be_used_are_an_error(void **state)
     unlink(path);
     assert_int_equal(symlink("/nowhere/key", path), 0);
     assert_error(host, "server-key.pem");
+}
+
+static void
+a_folder_that_is_none_is_an_error(void **state)
+{
+    struct host *host = *state;
+    char path[NET_PATH_MAX + 32];
+
+    snprintf(path, sizeof path, "%s/link", host->options.default_dir);
+    assert_int_equal(symlink("/nowhere/at/all", path), 0);
+    host->options.default_dir = path;
+    assert_error(host, "--insecure");
+    unlink(path);
+    assert_plain(host, 1);
+    assert_int_equal(mknod(path, S_IFREG | 0600, 0), 0);
+    assert_error(host, "--insecure");
 }
 
 /* A link that leads in a circle can't be looked through, even by root. */
@@ -267,6 +280,95 @@ patterns_without_certificates_are_an_error(void **state)
     assert_error(host, "--tls-allow is for certificates");
     host->options.tls.psk_path = host->files->psk[DUEL_CLIENT];
     assert_error(host, "--tls-allow is for certificates");
+    host->options.tls.psk_path = NULL;
+    host->options.insecure = true;
+    assert_error(host, "--tls-allow is for certificates");
+}
+
+static void
+a_name_to_check_without_certificates_is_an_error(void **state)
+{
+    struct host *host = *state;
+
+    host->options.tls.server = false;
+    host->options.hostname_given = true;
+    assert_uses(host, "certificates in", host->options.default_dir);
+    take_away(host, "client-key.pem");
+    assert_error(host, "--tls-hostname is for certificates, but keys are used");
+    host->options.default_dir = "/nowhere";
+    assert_error(host, "--tls-hostname is for certificates, but there are");
+    host->options.hostname_given = false;
+    assert_plain(host, 1);
+}
+
+static void
+a_user_to_be_without_keys_is_an_error(void **state)
+{
+    struct host *host = *state;
+
+    host->options.tls.server = false;
+    host->options.psk_user_given = true;
+    assert_error(host, "--psk-user is for pre-shared keys, but certificates");
+    take_away(host, "client-key.pem");
+    assert_uses(host, "keys of", host->files->psk[DUEL_SERVER]);
+    host->options.default_dir = "/nowhere";
+    assert_error(host, "--psk-user is for pre-shared keys, but there are");
+    host->options.psk_user_given = false;
+    assert_plain(host, 1);
+}
+
+/* Options that fit to what the host has must not need --tls-dir or --psk. */
+static void
+options_go_with_what_the_host_has(void **state)
+{
+    struct host *host = *state;
+    struct credentials_cli cli;
+
+    credentials_cli_init(&cli, true);
+    assert_string_equal(cli.options.default_dir, CREDENTIALS_DIR);
+    assert_null(credentials_cli_take(&cli, CREDENTIALS_TLS_ALLOW, "host2"));
+    assert_null(credentials_cli_check(&cli));
+    cli.options.default_dir = host->options.default_dir;
+    host->options = cli.options;
+    assert_uses(host, "certificates in", host->options.default_dir);
+
+    credentials_cli_init(&cli, false);
+    cli.options.default_dir = host->options.default_dir;
+    assert_null(credentials_cli_take(&cli, CREDENTIALS_TLS_HOSTNAME, "host1"));
+    assert_null(credentials_cli_check(&cli));
+    host->options = cli.options;
+    assert_uses(host, "certificates in", host->options.default_dir);
+    take_away(host, "client-key.pem");
+    assert_error(host, "--tls-hostname is for certificates");
+
+    credentials_cli_init(&cli, false);
+    cli.options.default_dir = host->options.default_dir;
+    assert_null(credentials_cli_take(&cli, CREDENTIALS_PSK_USER, "qemu"));
+    assert_null(credentials_cli_check(&cli));
+    host->options = cli.options;
+    assert_uses(host, "keys of", host->files->psk[DUEL_SERVER]);
+}
+
+static void
+options_that_contradict_each_other_are_refused(void **state)
+{
+    static const int keys[] = { CREDENTIALS_TLS_DIR, CREDENTIALS_PSK,
+                                CREDENTIALS_TLS_ALLOW, CREDENTIALS_TLS_HOSTNAME,
+                                CREDENTIALS_PSK_USER };
+    struct credentials_cli cli;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        credentials_cli_init(&cli, false);
+        assert_null(credentials_cli_take(&cli, keys[i], "x"));
+        assert_null(credentials_cli_check(&cli));
+        assert_null(credentials_cli_take(&cli, CREDENTIALS_INSECURE, NULL));
+        assert_non_null(credentials_cli_check(&cli));
+    }
+    credentials_cli_init(&cli, false);
+    assert_null(credentials_cli_take(&cli, CREDENTIALS_TLS_DIR, "x"));
+    assert_null(credentials_cli_take(&cli, CREDENTIALS_PSK, "x"));
+    assert_non_null(credentials_cli_check(&cli));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, host_open, host_close)
@@ -283,7 +385,12 @@ main(void)
         TEST(a_host_that_is_half_set_up_is_an_error),
         TEST(credentials_that_cannot_be_used_are_an_error),
         TEST(a_folder_that_cannot_be_read_is_an_error),
+        TEST(a_folder_that_is_none_is_an_error),
         TEST(patterns_without_certificates_are_an_error),
+        TEST(a_name_to_check_without_certificates_is_an_error),
+        TEST(a_user_to_be_without_keys_is_an_error),
+        TEST(options_go_with_what_the_host_has),
+        TEST(options_that_contradict_each_other_are_refused),
     };
 
     return RUN_TESTS(tests);

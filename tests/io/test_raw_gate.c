@@ -52,9 +52,11 @@ what_is_no_qemu_is_dropped_and_never_reaches_one(void **state)
     static const struct {
         const char *words;
         size_t length;
-    } strangers[] = { { "x", 1 },         { "GET / HTTP/1.0\r\n\r\n", 18 },
-                      { HELLO, 11 },      { "QEVN", 4 },
-                      { "SSH-2.0-x", 9 }, { "\0\0\0\0\0\0\0\0", 8 } };
+    } strangers[] = { { "x", 1 },
+                      { "GET / HTTP/1.0\r\n\r\n", 18 },
+                      { "QEVN", 4 },
+                      { "SSH-2.0-x", 9 },
+                      { "\0\0\0\0\0\0\0\0", 8 } };
     const struct raw_server_options options = server_rig_defaults();
     struct server_rig rig;
 
@@ -131,6 +133,27 @@ a_multifd_channel_waits_for_the_main_one(void **state)
     STAGE_UNTIL(&rig.stage, rig.qemu.peers[0].received == 4 &&
                                 rig.qemu.peers[1].received == 4);
     assert_memory_equal(rig.qemu.peers[0].head, "QEVM", 4);
+    assert_memory_equal(rig.qemu.peers[1].head, MULTIFD, 4);
+    server_rig_close(&rig);
+}
+
+static void
+a_multifd_channel_may_speak_after_a_main_one_that_came_later(void **state)
+{
+    const struct raw_server_options options = server_rig_defaults();
+    struct server_rig rig;
+
+    (void)state;
+    server_rig_open_ready(&rig, &options);
+    server_rig_connect(&rig, SERVER_RIG_HOST);
+    stage_turns_in(&rig.stage, 20);
+    server_rig_main(&rig);
+    STAGE_UNTIL(&rig.stage, rig.qemu.count == 1);
+    stage_turns_in(&rig.stage, 20);
+    assert_int_equal(rig.qemu.count, 1);
+    peer_say(&rig.sources[0], MULTIFD, 4);
+    STAGE_UNTIL(&rig.stage, rig.qemu.count == 2);
+    STAGE_UNTIL(&rig.stage, rig.qemu.peers[1].received == 4);
     assert_memory_equal(rig.qemu.peers[1].head, MULTIFD, 4);
     server_rig_close(&rig);
 }
@@ -275,6 +298,8 @@ main(void)
         cmocka_unit_test(a_hundred_probes_leave_qemu_alone_and_fill_no_log),
         cmocka_unit_test(silent_connections_hold_nobody_up),
         cmocka_unit_test(a_multifd_channel_waits_for_the_main_one),
+        cmocka_unit_test(
+            a_multifd_channel_may_speak_after_a_main_one_that_came_later),
         cmocka_unit_test(
             a_multifd_channel_that_is_gone_joins_no_later_migration),
         cmocka_unit_test(further_channels_are_taken_without_a_byte),

@@ -271,6 +271,28 @@ a_resume_that_cannot_be_is_refused_and_changes_nothing(void **state)
 }
 
 static void
+small_arrivals_are_not_acknowledged_one_by_one(void **state)
+{
+    enum { PIECES = 3000, PIECE_BYTES = 100 };
+    struct sides rig;
+
+    (void)state;
+    sides_open_alone(&rig, SIDES_WINDOW, SIDES_WINDOW);
+    peer_expect(&rig.side[0].qemu, 5, 0);
+    for (int i = 0; i < PIECES; i++) {
+        session_peer_data(&rig.peer, 5, (uint64_t)i * PIECE_BYTES, PIECE_BYTES);
+        STAGE_UNTIL(&rig.stage, rig.side[0].qemu.received ==
+                                    (uint64_t)(i + 1) * PIECE_BYTES);
+    }
+    STAGE_UNTIL(&rig.stage, rig.peer.last[FRAME_ACK].offset ==
+                                (uint64_t)PIECES * PIECE_BYTES);
+    assert_true(rig.peer.frames[FRAME_ACK] < PIECES / 4);
+    assert_false(rig.side[0].qemu.mismatch);
+    stage_rest(&rig.stage);
+    sides_close(&rig);
+}
+
+static void
 what_came_before_qemu_waits_for_it(void **state)
 {
     struct sides rig;
@@ -500,6 +522,7 @@ main(void)
         cmocka_unit_test(the_report_counts_what_is_sent_again),
         cmocka_unit_test(
             a_resume_that_cannot_be_is_refused_and_changes_nothing),
+        cmocka_unit_test(small_arrivals_are_not_acknowledged_one_by_one),
         cmocka_unit_test(what_came_before_qemu_waits_for_it),
         cmocka_unit_test(an_end_alone_waits_for_qemu_too),
         cmocka_unit_test(no_more_is_taken_from_qemu_than_the_peer_has_room_for),

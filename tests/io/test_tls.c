@@ -133,8 +133,10 @@ no_ticket_is_given(void **state)
 static void
 a_certificate_may_be_for_an_address(void **state)
 {
-    static const char *const good[] = { "127.0.0.1", "::1", "0:0:0:0:0:0:0:1",
-                                        "HOST1" };
+    static const char *const good[] = { "127.0.0.1",       "::1",
+                                        "0:0:0:0:0:0:0:1", "HOST1",
+                                        "::1%lo",          "host1.",
+                                        "127.0.0.1." };
     struct duel_files *files = *state;
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -145,6 +147,24 @@ a_certificate_may_be_for_an_address(void **state)
     assert_bad(files, DUEL_CLIENT, "not for 127.0.0.2");
     files->options[DUEL_CLIENT].hostname = "host";
     assert_bad(files, DUEL_CLIENT, "not for host:");
+}
+
+/* A name of the subject is not one of the host. */
+static void
+a_common_name_is_no_name_of_a_host(void **state)
+{
+    struct certs_wanted wanted = { .common_name = "host1",
+                                   .alt_names = "IP:127.0.0.1" };
+    struct duel_files *files = *state;
+
+    certs_put(files->ca, &wanted, files->dirs[DUEL_SERVER], "server");
+    assert_bad(files, DUEL_CLIENT, "is for 127.0.0.1, and not for host1:");
+    assert_bad(files, DUEL_SERVER, "it is not for the name that");
+    wanted.alt_names = NULL;
+    certs_put(files->ca, &wanted, files->dirs[DUEL_SERVER], "server");
+    assert_bad(files, DUEL_CLIENT,
+               "is for no host (it has no subjectAltName), and not for host1:");
+    assert_bad(files, DUEL_SERVER, "it is not for the name that");
 }
 
 static void
@@ -344,6 +364,7 @@ main(void)
         TEST(a_client_that_would_take_the_key_alone_does_not_get_it),
         TEST(no_ticket_is_given),
         TEST(a_certificate_may_be_for_an_address),
+        TEST(a_common_name_is_no_name_of_a_host),
         TEST(the_chain_of_the_file_is_shown),
         TEST(patterns_say_which_clients_may_come),
         TEST(patterns_are_for_clients),

@@ -104,6 +104,64 @@ a_certificate_that_others_can_write_is_refused(void **state)
 }
 
 static void
+a_folder_that_others_can_write_is_refused(void **state)
+{
+    static const mode_t modes[] = { 0720, 0702, 0777, 0775 };
+    struct duel_files *files = *state;
+    const char *dir = files->dirs[DUEL_SERVER];
+
+    for (int keys = 0; keys < 2; keys++) {
+        for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+            char words[NET_PATH_MAX + 64];
+
+            chmod(dir, modes[i]);
+            snprintf(words, sizeof words, "(mode %04o): chmod go-w %s",
+                     (unsigned)modes[i], dir);
+            assert_refused(files, DUEL_SERVER, dir, words);
+        }
+        chmod(dir, 01777); /* what is ours can't be replaced */
+        assert_taken(files, DUEL_SERVER);
+        chmod(dir, 0755);
+        assert_taken(files, DUEL_SERVER);
+        duel_use_keys(files);
+    }
+}
+
+static void
+a_folder_of_another_user_is_refused(void **state)
+{
+    struct duel_files *files = *state;
+    const char *dir = files->dirs[DUEL_SERVER];
+
+    if (geteuid() != 0) {
+        print_message("needs root to give a folder away: not run\n");
+        skip();
+    }
+    assert_int_equal(chown(dir, 4321, 4321), 0);
+    assert_refused(files, DUEL_SERVER, dir, "belongs to user 4321");
+    duel_use_keys(files);
+    assert_refused(files, DUEL_SERVER, dir, "belongs to user 4321");
+    assert_int_equal(chown(dir, 0, 4321), 0);
+    assert_taken(files, DUEL_SERVER);
+}
+
+/* It would let in whom it should shut out. */
+static void
+a_revocation_list_that_cannot_be_read_is_not_absent(void **state)
+{
+    struct duel_files *files = *state;
+    const char *path = path_of(files, DUEL_SERVER, "ca-crl.pem");
+
+    assert_int_equal(symlink("/nowhere/ca-crl.pem", path), 0);
+    assert_refused(files, DUEL_SERVER, "ca-crl.pem", "No such file");
+    unlink(path);
+    assert_int_equal(symlink("ca-crl.pem", path), 0);
+    assert_refused(files, DUEL_SERVER, "ca-crl.pem", "Too many levels");
+    unlink(path);
+    assert_taken(files, DUEL_SERVER);
+}
+
+static void
 a_file_of_another_user_is_refused(void **state)
 {
     struct duel_files *files = *state;
@@ -304,6 +362,11 @@ a_client_needs_a_name_to_check(void **state)
     assert_refused(files, DUEL_CLIENT, "no name", "--tls-hostname");
     files->options[DUEL_CLIENT].hostname = "";
     assert_refused(files, DUEL_CLIENT, "no name", "--tls-hostname");
+    /* For OpenSSL it stands for any host of the domain. */
+    files->options[DUEL_CLIENT].hostname = ".example";
+    assert_refused(files, DUEL_CLIENT, ".example", "is no name that");
+    files->options[DUEL_CLIENT].hostname = ".";
+    assert_refused(files, DUEL_CLIENT, ".", "is no name that");
 }
 
 static void
@@ -346,6 +409,9 @@ main(void)
         TEST(a_key_that_others_can_read_is_refused),
         TEST(the_other_sides_key_does_not_matter),
         TEST(a_certificate_that_others_can_write_is_refused),
+        TEST(a_folder_that_others_can_write_is_refused),
+        TEST(a_folder_of_another_user_is_refused),
+        TEST(a_revocation_list_that_cannot_be_read_is_not_absent),
         TEST(a_file_of_another_user_is_refused),
         TEST(a_missing_file_is_named),
         TEST(what_is_no_regular_file_is_refused),

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,7 +13,11 @@
 #include "support_certs.h"
 #include "support_duel.h"
 #include "support_net.h"
+#include "support_session_clock.h"
 #include "support_test.h"
+
+/* Speeds of the clock: it stands still, and it is always a second later. */
+enum { CLOCK_STOPPED = 0, CLOCK_RACING = 1000000000 };
 
 /* Both ends, which live through the changes. */
 struct pair {
@@ -44,6 +49,7 @@ pair_close(void **state)
     void *files = pair->files;
 
     certs_set_clock(0);
+    session_clock_speed(1);
     tls_free(pair->server);
     tls_free(pair->client);
     return duel_files_close(&files);
@@ -185,21 +191,100 @@ a_file_that_is_missing_or_opened_to_others_changes_nothing(void **state)
     assert_meets(pair, "certificate CN=host1,O=Example");
 }
 
+/* Put the client on a list at the server. */
 static void
-a_revocation_list_that_appears_counts(void **state)
+revoke_client(struct pair *pair)
 {
-    struct pair *pair = *state;
     char path[NET_PATH_MAX + 32];
 
     snprintf(path, sizeof path, "%s/client-cert.pem",
              pair->files->dirs[DUEL_CLIENT]);
     certs_put_crl(pair->files->ca, pair->dir, path, CERTS_DAY_S);
+}
+
+static void
+a_revocation_list_that_appears_counts(void **state)
+{
+    struct pair *pair = *state;
+
+    revoke_client(pair);
     assert_says(pair, "again, which has changed");
     assert_meets(pair, "");
+}
+
+static void
+a_revocation_list_that_is_lost_stays_in_use(void **state)
+{
+    struct pair *pair = *state;
+    char path[NET_PATH_MAX + 32];
+
+    revoke_client(pair);
+    assert_says(pair, "again, which has changed");
     snprintf(path, sizeof path, "%s/ca-crl.pem", pair->dir);
     unlink(path);
+    assert_says(pair, "ca-crl.pem is gone: put it back, or restart");
+    assert_quiet(pair);
+    assert_meets(pair, "");
+    assert_int_equal(symlink("/nowhere/ca-crl.pem", path), 0);
+    assert_says(pair, "ca-crl.pem: No such file");
+    assert_meets(pair, "");
+    certs_put_crl(pair->files->ca, pair->dir, NULL, CERTS_DAY_S);
     assert_says(pair, "again, which has changed");
     assert_meets(pair, "certificate CN=host1,O=Example");
+}
+
+static void
+a_revocation_list_that_appears_as_a_broken_link_is_told(void **state)
+{
+    struct pair *pair = *state;
+    char path[NET_PATH_MAX + 32];
+
+    snprintf(path, sizeof path, "%s/ca-crl.pem", pair->dir);
+    assert_int_equal(symlink("/nowhere/ca-crl.pem", path), 0);
+    assert_says(pair, "ca-crl.pem: No such file");
+    unlink(path);
+    assert_quiet(pair);
+    assert_int_equal(symlink("/nowhere/ca-crl.pem", path), 0);
+    assert_says(pair, "ca-crl.pem: No such file");
+}
+
+/* What is in the files was right; it is the time that was not. */
+static void
+a_renewal_that_is_early_is_read_when_it_is_time(void **state)
+{
+    const struct certs_wanted early = { .common_name = "early",
+                                        .from_s = CERTS_DAY_S / 2,
+                                        .to_s = 2L * CERTS_DAY_S };
+    struct pair *pair = *state;
+
+    session_clock_speed(CLOCK_RACING);
+    certs_put(pair->files->ca, &early, pair->dir, "server");
+    assert_says(pair, "is not valid before 20");
+    assert_quiet(pair);
+    assert_meets(pair, "certificate CN=host1,O=Example");
+    certs_set_clock(CERTS_DAY_S * 3L / 4);
+    assert_says(pair, "again, which has changed");
+    assert_quiet(pair);
+}
+
+static void
+files_that_could_not_be_read_are_tried_again_after_a_second(void **state)
+{
+    struct pair *pair = *state;
+    struct rlimit limit, none;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = (struct rlimit){ .rlim_cur = 3, .rlim_max = limit.rlim_max };
+    session_clock_speed(CLOCK_STOPPED);
+    revoke_client(pair);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    tls_refresh(pair->server);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_quiet(pair);
+    assert_meets(pair, "certificate CN=host1,O=Example");
+    session_clock_speed(CLOCK_RACING);
+    assert_says(pair, "again, which has changed");
+    assert_meets(pair, "");
 }
 
 static void
@@ -254,6 +339,10 @@ main(void)
         TEST(a_renewal_that_is_half_done_changes_nothing_and_is_told_once),
         TEST(a_file_that_is_missing_or_opened_to_others_changes_nothing),
         TEST(a_revocation_list_that_appears_counts),
+        TEST(a_revocation_list_that_is_lost_stays_in_use),
+        TEST(a_revocation_list_that_appears_as_a_broken_link_is_told),
+        TEST(a_renewal_that_is_early_is_read_when_it_is_time),
+        TEST(files_that_could_not_be_read_are_tried_again_after_a_second),
         TEST(our_own_certificate_that_expires_is_told_once),
         TEST(a_key_that_is_added_counts),
     };

@@ -231,10 +231,66 @@ a_list_of_another_ca_lets_nobody_in(void **state)
 
     certs_put_crl(foreign, files->dirs[DUEL_SERVER], NULL, CERTS_DAY_S);
     assert_refused(files,
-                   "no revocation list of the CA of the client's certificate "
-                   "CN=host2,O=Example",
+                   "no revocation list of the CA CN=Test CA, which has issued "
+                   "the client's certificate CN=host2,O=Example: add it",
                    "the server refuses our certificate: ");
     certs_ca_free(foreign);
+}
+
+/* The one at the top revokes the one that has issued the client's. */
+static void
+a_client_of_a_revoked_ca_is_refused(void **state)
+{
+    struct duel_files *files = *state;
+    struct certs_ca *between = certs_ca_below(files->ca, "Between");
+    const char *dir = files->dirs[DUEL_SERVER];
+    char aside[NET_PATH_MAX], path[NET_PATH_MAX + 32];
+    struct duel duel;
+
+    net_temp_dir(aside);
+    certs_put_ca(between, aside);
+    snprintf(path, sizeof path, "%s/ca-cert.pem", aside);
+    certs_put(between, &client_host2, files->dirs[DUEL_CLIENT], "client");
+    certs_put_crl(files->ca, dir, NULL, CERTS_DAY_S);
+    certs_add_crl(between, dir, NULL);
+    duel_of(files, &duel);
+    duel_assert_good(&duel);
+    duel_end(&duel);
+    certs_put_crl(files->ca, dir, path, CERTS_DAY_S);
+    certs_add_crl(between, dir, NULL);
+    assert_refused(files,
+                   "the client's CA's certificate CN=Between is revoked by our "
+                   "ca-crl.pem",
+                   "the server refuses our certificate: it was revoked");
+    net_remove_dir(aside);
+    certs_ca_free(between);
+}
+
+/* A CA that is not on a list could be revoked for all that is known. */
+static void
+a_client_whose_ca_has_no_list_here_is_refused(void **state)
+{
+    struct duel_files *files = *state;
+    struct certs_ca *between = certs_ca_below(files->ca, "Between");
+    const char *dir = files->dirs[DUEL_SERVER];
+    struct duel duel;
+
+    certs_put(between, &client_host2, files->dirs[DUEL_CLIENT], "client");
+    certs_put_crl(files->ca, dir, NULL, CERTS_DAY_S);
+    assert_refused(files,
+                   "our ca-crl.pem holds no revocation list of the CA "
+                   "CN=Between, which has issued the client's certificate "
+                   "CN=host2: add it",
+                   "the server refuses our certificate: ");
+    certs_put_crl(between, dir, NULL, CERTS_DAY_S);
+    duel_of(files, &duel);
+    duel_assert_refused(&duel);
+    duel_assert_says(&duel, DUEL_SERVER,
+                     "our ca-crl.pem holds no revocation list of the CA "
+                     "CN=Test CA, which has issued the client's CA's "
+                     "certificate CN=Between: add it");
+    duel_end(&duel);
+    certs_ca_free(between);
 }
 
 static void
@@ -445,6 +501,8 @@ main(void)
         TEST(a_revoked_server_is_refused),
         TEST(a_revoked_client_is_refused),
         TEST(a_list_of_another_ca_lets_nobody_in),
+        TEST(a_client_of_a_revoked_ca_is_refused),
+        TEST(a_client_whose_ca_has_no_list_here_is_refused),
         TEST(a_server_of_another_name_is_refused_with_its_names),
         TEST(a_server_at_another_address_is_refused),
         TEST(a_client_certificate_does_not_make_a_server),

@@ -18,6 +18,10 @@ static const struct {
     { 4, REASON_UNKNOWN, "the session is not known there" },
     { 5, REASON_ORDER, "the channel is not the next one" },
     { 6, REASON_LIMIT, "too many channels or sessions" },
+    { 7, REASON_TLS_NEEDED,
+      "the server takes TLS only: give this end credentials, too" },
+    { 8, REASON_TLS_ABSENT, "the server has no TLS: give it credentials, too" },
+    { 9, REASON_IDENTITY, "the session belongs to another identity" },
     { 16, REASON_CANCELLED, "cancelled by source" },
     { 17, REASON_DESTINATION_CLOSED, "destination closed" },
     { 18, REASON_LOST, "transport lost for longer than resume-timeout" },
@@ -75,7 +79,7 @@ static void
 a_number_that_is_no_reason_has_words_too(void **state)
 {
     (void)state;
-    assert_string_equal(reason_text((enum reason)7), "unknown reason");
+    assert_string_equal(reason_text((enum reason)10), "unknown reason");
     assert_string_equal(reason_text((enum reason)40), "unknown reason");
     assert_string_equal(reason_text((enum reason)UINT16_MAX), "unknown reason");
 }

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -35,6 +37,7 @@ link_new(int client, int server)
     prepare(server);
     link->fds[0] = client;
     link->fds[1] = server;
+    link->streams[0].record = link->streams[1].record = -1;
     link->channel = NO_CHANNEL;
     link->dead = server < 0;
     link->cut = -1;
@@ -57,7 +60,34 @@ link_free(struct link *link)
 {
     reset(link->fds[0]);
     reset(link->fds[1]);
+    for (int side = 0; side < 2; side++)
+        if (link->streams[side].record >= 0)
+            close(link->streams[side].record);
     free(link);
+}
+
+void
+link_record(struct link *link, const char *prefix)
+{
+    static const char *const ends[2] = { "there", "back" };
+    char path[PATH_MAX];
+
+    for (int side = 0; side < 2; side++) {
+        snprintf(path, sizeof(path), "%s.%s", prefix, ends[side]);
+        link->streams[side].record =
+            open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (link->streams[side].record < 0)
+            abort();
+    }
+}
+
+/* A record with a hole in it would prove nothing. */
+static void
+record(const struct stream *stream, const unsigned char *bytes, ssize_t length)
+{
+    if (stream->record >= 0 && length > 0 &&
+        write(stream->record, bytes, (size_t)length) != length)
+        abort();
 }
 
 void
@@ -106,6 +136,7 @@ read_side(struct link *link, int side)
 
     if (n < 0)
         return errno == EAGAIN;
+    record(stream, stream->bytes + stream->length, n);
     stream->ended = n == 0;
     stream->length += (size_t)n;
     stream->passed += watch_pass(&stream->watch, &link->channel, side,

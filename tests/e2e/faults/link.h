@@ -17,6 +17,7 @@ struct stream {
     size_t length; /* read, */
     size_t passed; /* of it looked at and free to go */
     uint64_t forwarded;
+    int record;    /* a file for all that is read, or -1 */
     bool ended;    /* there is nothing more to read */
     bool end_sent; /* and the other side knows */
     struct watch watch;
@@ -41,6 +42,12 @@ TAILQ_HEAD(link_list, link);
  */
 struct link *link_new(int client, int server);
 void link_free(struct link *link);
+
+/**
+ * link_record(link, prefix):
+ * Keep what either side sends, in PREFIX.there and PREFIX.back.
+ */
+void link_record(struct link *link, const char *prefix);
 
 /**
  * link_poll(link, fds):

@@ -14,6 +14,8 @@
  *   refuse        reset all connections and close the listening socket
  *   resume        forward and accept again; what a black hole has had a byte
  *                 of stays in it until an end gives up
+ *   record FILE   keep what goes through each connection made from now on, in
+ *                 FILE.N.there and FILE.N.back, where N counts connections
  *   rule ...      see rule.h
  *   clear         forget all rules
  *   report        ok CONNECTIONS OPEN FAULTS BYTES-FROM-CLIENT BYTES-BACK
@@ -55,7 +57,8 @@ struct proxy {
     enum mode mode;
     struct link_list links;
     unsigned open, connections, faults;
-    uint64_t bytes[2]; /* of links that are gone */
+    uint64_t bytes[2];           /* of links that are gone */
+    char record[LINE_MAX_BYTES]; /* empty: nothing is kept */
     char line[LINE_MAX_BYTES];
     size_t line_bytes;
     struct pollfd fds[AT_LINKS + 2 * LINKS_MAX];
@@ -127,6 +130,18 @@ connect_server(const struct proxy *proxy)
 }
 
 static void
+record(const struct proxy *proxy, struct link *link)
+{
+    char prefix[LINE_MAX_BYTES + 16];
+
+    if (proxy->record[0] == '\0')
+        return;
+    snprintf(prefix, sizeof(prefix), "%s.%u", proxy->record,
+             proxy->connections);
+    link_record(link, prefix);
+}
+
+static void
 accept_link(struct proxy *proxy)
 {
     int client = accept4(proxy->listener, NULL, NULL, SOCK_CLOEXEC);
@@ -143,6 +158,7 @@ accept_link(struct proxy *proxy)
         link_free(link);
         return;
     }
+    record(proxy, link);
     TAILQ_INSERT_TAIL(&proxy->links, link, entry);
     proxy->open++;
 }
@@ -226,6 +242,9 @@ obey(struct proxy *proxy, const char *line)
         resume(proxy);
     else if (strcmp(line, "clear") == 0)
         rule_clear();
+    else if (strncmp(line, "record ", 7) == 0)
+        snprintf(proxy->record, sizeof(proxy->record), "%.*s",
+                 (int)sizeof(proxy->record) - 1, line + 7);
     else
         ok = strncmp(line, "rule ", 5) == 0 && rule_add(line + 5);
     dprintf(proxy->control, "%s\n", ok ? "ok" : "error");
