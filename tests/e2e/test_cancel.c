@@ -1,16 +1,24 @@
 /* A migration that is called off, and what can be done after it. */
 #include <signal.h>
+#include <string.h>
 
 #include "support_move.h"
 #include "support_process.h"
 #include "support_vm.h"
 
+/*
+ * A QEMU with a return path may call a migration failed that was cancelled,
+ * when it learns from there first; mig-send says what it was all the same.
+ */
 static void
 assert_called_off(struct move *move, int status)
 {
+    const char *end;
+
     process_expect(move->send, status);
     vm_assert_runs(move->source);
-    assert_string_equal(vm_migration(move->source), "cancelled");
+    end = vm_migration(move->source);
+    assert_true(strcmp(end, "cancelled") == 0 || strcmp(end, "failed") == 0);
     process_expect(move->recv, 1);
     assert_true(process_running(move->tunnel.client));
     assert_true(process_running(move->tunnel.server));
