@@ -26,7 +26,7 @@ enum { QEMU_BUFFER_WANTED = 4 << 20 };
 struct config {
     struct address dest;
     const char *unix_path;
-    const char *control_path; /* NULL: beside the socket */
+    const char *control_path; /* NULL: none */
     const char *name;
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
@@ -53,8 +53,8 @@ static const struct cli_option options[] = {
       "the socket to make for the source QEMU\n"
       "(/tmp/qemu_migration_source.sock)" },
     { OPTION_CONTROL, "control", "PATH",
-      "the socket to make for mig-send to attach to\n"
-      "(that of --unix with .ctl behind it)" },
+      "a socket to make for a helper to attach to, which\n"
+      "reaches its partner through the tunnel (none)" },
     { 'n', "name", "NAME",
       "the VM's name, for a mig-server that serves many:\n"
       "up to 64 letters, digits, '.', '_' and '-'" },
@@ -198,11 +198,8 @@ start_raw(struct client *client, const struct config *config)
 static bool
 start_session(struct client *client, const struct config *config)
 {
-    char control[CONTROL_PATH_MAX + 8];
-
     snprintf(client->program, sizeof client->program, "mig-client %s",
              cli_version());
-    snprintf(control, sizeof control, "%s.ctl", config->unix_path);
     client->session = session_client_new(&(struct session_client_options){
         .loop = client->loop,
         .dest = config->dest,
@@ -213,9 +210,8 @@ start_session(struct client *client, const struct config *config)
         .resume_timeout_ms = config->resume_timeout_ms,
         .window = (uint32_t)config->window,
         .once = config->once,
-        .control_path =
-            config->control_path != NULL ? config->control_path : control,
-        .control_needed = config->control_path != NULL,
+        .control_path = config->control_path,
+        .control_needed = true,
         .program = client->program,
         .on_done = on_done,
         .arg = client,

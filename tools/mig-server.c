@@ -29,7 +29,7 @@ enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
 struct config {
     struct address listen;
     const char *unix_path;
-    const char *control_path; /* NULL: beside QEMU's socket */
+    const char *control_path; /* NULL: none */
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
     uint64_t window;
@@ -47,7 +47,6 @@ struct server {
     struct raw_server *raw;         /* one of these two, */
     struct session_server *session; /* by --raw */
     char program[CONTROL_PROGRAM_MAX];
-    char control[CONTROL_PATH_MAX + 8];
     enum exit_status status;
 };
 
@@ -60,9 +59,9 @@ static const struct cli_option options[] = {
       "stands for the VM's name, so as to serve many VMs\n"
       "(/tmp/qemu_migration_dest.sock)" },
     { OPTION_CONTROL, "control", "PATH",
-      "the socket to make for mig-recv to attach to, with\n"
-      "%n where --unix has it (that of --unix with .ctl\n"
-      "behind it)" },
+      "a socket to make for a helper to attach to, which\n"
+      "reaches its partner through the tunnel; with %n\n"
+      "where --unix has it (none)" },
     { 'w', "wait", "SECONDS",
       "how long a migration that has arrived waits for\n"
       "QEMU to listen (30)" },
@@ -204,12 +203,6 @@ start_session(struct server *server, const struct config *config,
 {
     snprintf(server->program, sizeof server->program, "mig-server %s",
              cli_version());
-    if (config->control_path != NULL)
-        snprintf(server->control, sizeof server->control, "%s",
-                 config->control_path);
-    else
-        snprintf(server->control, sizeof server->control, "%s.ctl",
-                 config->unix_path);
     server->session = session_server_new(
         &(struct session_server_options){
             .loop = server->loop,
@@ -222,8 +215,8 @@ start_session(struct server *server, const struct config *config,
             .resume_timeout_ms = config->resume_timeout_ms,
             .window = (uint32_t)config->window,
             .once = config->once,
-            .control_path = server->control,
-            .control_needed = config->control_path != NULL,
+            .control_path = config->control_path,
+            .control_needed = true,
             .program = server->program,
             .on_done = on_done,
             .arg = server,
@@ -262,6 +255,27 @@ serve(struct server *server, const struct config *config)
     return server->status;
 }
 
+/*
+ * With names in both patterns one VM's control socket must never be at the path
+ * of another's migration socket, whatever their names: whoever may choose a
+ * name would get at it.  That is so if one part that is fixed differs, or if
+ * the name is a folder of its own in both.
+ */
+static bool
+may_meet(const char *control, const char *unix_path)
+{
+    size_t control_fixed = strcspn(control, "%");
+    size_t unix_fixed = strcspn(unix_path, "%");
+    size_t both = control_fixed < unix_fixed ? control_fixed : unix_fixed;
+    const char *control_rest = control + control_fixed + strlen("%n");
+    const char *unix_rest = unix_path + unix_fixed + strlen("%n");
+
+    if (strncmp(control, unix_path, both) != 0)
+        return false;
+    return control_fixed != unix_fixed || control_rest[0] != '/' ||
+           unix_rest[0] != '/' || strcmp(control_rest, unix_rest) == 0;
+}
+
 /* Why --control does not go with the rest, or NULL. */
 static const char *
 control_clash(const struct config *config)
@@ -272,6 +286,11 @@ control_clash(const struct config *config)
         return "--control needs sessions: not with --raw";
     if ((strstr(config->control_path, "%n") != NULL) != by_name)
         return "--control has %n in it where --unix has, and only there";
+    if (by_name && may_meet(config->control_path, config->unix_path))
+        return "--control needs a folder of its own: the names of two VMs "
+               "could bring it and --unix to one path";
+    if (strcmp(config->control_path, config->unix_path) == 0)
+        return "--control and --unix are the same path";
     return NULL;
 }
 

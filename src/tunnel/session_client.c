@@ -209,6 +209,32 @@ doom(struct session_client *client, enum reason reason)
     }
 }
 
+/* All of QEMU's channels, of which there are some, are proved to be complete.
+ */
+static struct channel_entry *
+all_complete(struct session_client *client)
+{
+    struct channel_entry *entry;
+
+    TAILQ_FOREACH (entry, &client->channels, entry)
+        if (entry->line == NULL ||
+            !session_channel_complete(client_line_channel(entry->line)))
+            return NULL;
+    return TAILQ_FIRST(&client->channels);
+}
+
+/* What is proved to be complete does not fail any more: what it is then. */
+static enum reason
+proved(struct session_client *client, enum reason reason)
+{
+    struct channel_entry *main =
+        client->state == RUNNING ? all_complete(client) : NULL;
+
+    if (main == NULL || reason == REASON_NONE)
+        return reason;
+    return session_channel_verdict(client_line_channel(main->line), true);
+}
+
 static void
 end_session(struct session_client *client, enum reason reason, bool tell)
 {
@@ -216,6 +242,7 @@ end_session(struct session_client *client, enum reason reason, bool tell)
 
     if (client->state == ENDING)
         return;
+    reason = proved(client, reason);
     client->used = client->state == RUNNING;
     client->state = ENDING;
     socket_file_remove(&client->file); /* who has connected is still accepted */
@@ -250,20 +277,6 @@ end_later(struct session_client *client, enum reason reason)
     if (client->end_due == REASON_NONE)
         client->end_due = reason;
     timer_start(client->later, 0);
-}
-
-/* All of QEMU's channels, of which there are some, are proved to be complete.
- */
-static struct channel_entry *
-all_complete(struct session_client *client)
-{
-    struct channel_entry *entry;
-
-    TAILQ_FOREACH (entry, &client->channels, entry)
-        if (entry->line == NULL ||
-            !session_channel_complete(client_line_channel(entry->line)))
-            return NULL;
-    return TAILQ_FIRST(&client->channels);
 }
 
 /* There is no more to hear of the server; what is proved is so without it. */
@@ -693,7 +706,7 @@ session_client_stop(struct session_client *client)
 
     if (client->stopping || client->line == NULL) {
         if (client->state == RUNNING)
-            client->status = STATUS_CANCELLED;
+            client->status = session_status(proved(client, REASON_CANCELLED));
         else if (!client->stopping && !client->leaving)
             client->status = unused;
         done(client);

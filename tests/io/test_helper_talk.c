@@ -330,7 +330,15 @@ listen_silently(uint16_t port)
 static void
 a_migration_stays_complete_whatever_comes_after(void **state)
 {
-    enum { STOP_CLIENT, STOP_SERVER, BOTH_GO, SERVER_GONE, SILENCE, CASES };
+    enum {
+        STOP_CLIENT,
+        STOP_CLIENT_TWICE,
+        STOP_SERVER,
+        BOTH_GO,
+        SERVER_GONE,
+        SILENCE,
+        CASES
+    };
 
     (void)state;
     for (int what = 0; what < CASES; what++) {
@@ -349,8 +357,13 @@ a_migration_stays_complete_whatever_comes_after(void **state)
         stage_turns_in(&rig.stage, 100);
         assert_int_equal(source.view.state, TUNNEL_RUNNING);
         session_clock_speed(SPEED);
-        if (what == STOP_CLIENT)
+        if (what == STOP_CLIENT || what == STOP_CLIENT_TWICE)
             session_client_stop(rig.client);
+        if (what == STOP_CLIENT_TWICE) {
+            session_client_stop(rig.client); /* at once */
+            session_client_free(rig.client);
+            rig.client = NULL;
+        }
         if (what == STOP_SERVER)
             session_server_stop(rig.server);
         if (what == SERVER_GONE || what == SILENCE) {
