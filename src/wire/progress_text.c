@@ -188,7 +188,8 @@ progress_live_text(char buf[PROGRESS_TEXT_MAX], const struct progress *progress,
         size_t len = strlen(before) + strlen(fields.text[i]);
         if ((size_t)(at - buf) + len > room)
             break;
-        at += sprintf(at, "%s%s", before, fields.text[i]);
+        snprintf(at, len + 1, "%s%s", before, fields.text[i]);
+        at += len;
     }
 }
 

@@ -207,7 +207,7 @@ setting(const char *name, int otherwise)
 {
     const char *text = getenv(name);
 
-    return text != NULL ? atoi(text) : otherwise;
+    return text != NULL ? (int)strtol(text, NULL, 10) : otherwise;
 }
 
 static void
