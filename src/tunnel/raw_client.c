@@ -249,12 +249,14 @@ static void
 on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 {
     struct raw_client *client = arg;
-    struct raw_migration *migration = raw_end_migration(client->end);
+    struct raw_migration *migration;
     struct transport *qemu = transport_new(client->options.loop, fd);
     struct waiting *waiting = calloc(1, sizeof *waiting);
 
     (void)peer;
     (void)peer_len;
+    raw_end_renew(client->end);
+    migration = raw_end_migration(client->end);
     if (migration == NULL)
         migration = raw_end_begin(client->end);
     if (qemu == NULL || waiting == NULL || migration == NULL) {

@@ -121,6 +121,14 @@ raw_end_begin(struct raw_end *end)
 }
 
 void
+raw_end_renew(struct raw_end *end)
+{
+    if (end->migration != NULL && !end->options.once && !end->stopping &&
+        raw_migration_abandoned(end->migration))
+        on_idle(end);
+}
+
+void
 raw_end_break(struct raw_end *end)
 {
     end->options.drop_queue(end->options.arg);

@@ -63,6 +63,14 @@ struct raw_migration *raw_end_migration(struct raw_end *end);
 struct raw_migration *raw_end_begin(struct raw_end *end);
 
 /**
+ * raw_end_renew(end):
+ * QEMU has connected: if it has abandoned the migration under way, that is over
+ * now, and what was connected is the first channel of another one.  Nothing of
+ * it with `once`, when there is no other one.
+ */
+void raw_end_renew(struct raw_end *end);
+
+/**
  * raw_end_break(end):
  * Give the migration up: drop what is queued, and tear its channels down.
  */

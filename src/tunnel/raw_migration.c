@@ -20,7 +20,8 @@
  *   live channels   broken   timer    then
  *   some            no       -        wait for the relays
  *   none            no       -        idle
- *   -               yes      runs     wait; a new accept starts it over
+ *   -               yes      runs     wait; a new accept starts it over, or
+ *                                     is the next migration's (abandoned)
  *   -               yes      fires    close all: idle
  */
 struct raw_channel {
@@ -271,6 +272,20 @@ bool
 raw_migration_idle(const struct raw_migration *migration)
 {
     return TAILQ_EMPTY(&migration->channels);
+}
+
+bool
+raw_migration_abandoned(const struct raw_migration *migration)
+{
+    const struct raw_channel *channel;
+
+    if (!migration->broken)
+        return false;
+    TAILQ_FOREACH (channel, &migration->channels, entry)
+        if (channel->relay != NULL ? !relay_qemu_hung_up(channel->relay)
+                                   : !transport_hung_up(channel->qemu))
+            return false;
+    return true;
 }
 
 bool

@@ -112,6 +112,13 @@ bool raw_migration_idle(const struct raw_migration *migration);
 bool raw_migration_confirmed(const struct raw_migration *migration);
 
 /**
+ * raw_migration_abandoned(migration):
+ * Return whether the migration is broken, and QEMU has closed all connections
+ * of it by itself: what it connects now belongs to another one.
+ */
+bool raw_migration_abandoned(const struct raw_migration *migration);
+
+/**
  * raw_migration_broken(migration):
  * Return whether a channel broke off.
  */

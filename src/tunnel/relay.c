@@ -281,6 +281,12 @@ relay_break(struct relay *relay)
         finish(relay, RELAY_TORN_DOWN, 0);
 }
 
+bool
+relay_qemu_hung_up(const struct relay *relay)
+{
+    return transport_hung_up(relay->sides[SIDE_QEMU].transport);
+}
+
 void
 relay_report(const struct relay *relay, struct relay_report *report)
 {

@@ -77,6 +77,12 @@ void relay_break(struct relay *relay);
 bool relay_confirms(const struct relay *relay, enum side source);
 
 /**
+ * relay_qemu_hung_up(relay):
+ * Return whether QEMU has closed its connection.
+ */
+bool relay_qemu_hung_up(const struct relay *relay);
+
+/**
  * relay_report(relay, report):
  * Fill in ${report}.
  */

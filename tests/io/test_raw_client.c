@@ -343,6 +343,32 @@ a_connection_during_the_hold_extends_it(void **state)
 }
 
 static void
+a_migration_after_one_that_qemu_has_given_up_is_served_at_once(void **state)
+{
+    struct raw_client_options options = defaults();
+    struct rig rig;
+
+    (void)state;
+    options.once = false;
+    rig_open(&rig, &options);
+    begin_migration(&rig, 2);
+    peer_do(&rig.server.peers[1], PEER_RESET);
+    STAGE_UNTIL(&rig.stage, peer_ended(&rig.server.peers[0]));
+    peer_do(&rig.qemu[0], PEER_CLOSE);
+    qemu_connect(&rig);
+    stage_turns_in(&rig.stage, 20); /* one of the broken migration's is open */
+    assert_int_equal(rig.server.count, 2);
+    peer_do(&rig.qemu[1], PEER_CLOSE);
+    peer_do(&rig.qemu[2], PEER_CLOSE);
+    qemu_connect(&rig);
+    STAGE_UNTIL(&rig.stage, rig.server.count == 3);
+    peer_say(&rig.qemu[3], "next", 4);
+    STAGE_UNTIL(&rig.stage, rig.server.peers[2].received == 4);
+    assert_false(peer_ended(&rig.qemu[3]));
+    rig_close(&rig);
+}
+
+static void
 a_reset_by_the_server_is_held_back_from_a_fresh_qemu(void **state)
 {
     const struct raw_client_options options = defaults();
@@ -569,6 +595,8 @@ main(void)
         cmocka_unit_test(channels_that_wait_for_the_server_keep_their_order),
         cmocka_unit_test(what_cannot_be_served_is_held_before_it_is_closed),
         cmocka_unit_test(a_connection_during_the_hold_extends_it),
+        cmocka_unit_test(
+            a_migration_after_one_that_qemu_has_given_up_is_served_at_once),
         cmocka_unit_test(a_reset_by_the_server_is_held_back_from_a_fresh_qemu),
         cmocka_unit_test(
             channels_that_are_not_fresh_any_more_are_closed_with_the_reset),
