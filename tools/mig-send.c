@@ -47,6 +47,19 @@ static const struct cli_option options[] = {
       "several times" },
     { 't', "timeout", "SECONDS",
       "cancel if the VM has not moved by then (no end)" },
+    { JOB_OPTION_STANDALONE, "standalone", NULL,
+      "work with QEMU alone, and do not look for mig-recv" },
+    { JOB_OPTION_CONTROL, "control", "PATH",
+      "mig-client's control socket, by which the partner is\n"
+      "reached (that of --unix with .ctl behind it)" },
+    { JOB_OPTION_CHECK, "check", NULL,
+      "compare both QEMUs, print what was found, and do no\n"
+      "more" },
+    { JOB_OPTION_ATTACH, "attach", NULL,
+      "go on with a migration that began before" },
+    { JOB_OPTION_RELEASE, "release", NULL,
+      "let the guest run here, after a look at the other\n"
+      "host: only where a line said so" },
     { 'j', "json", NULL, "one JSON object a line on stdout" },
 };
 

@@ -16,6 +16,7 @@ struct follow {
     struct timer *timer;
     bool asking; /* a query is under way */
     bool stale;  /* and its answer may be older than what is asked for */
+    bool fresh;  /* the answer that is being told is not */
     bool silent; /* the last query had no answer */
 };
 
@@ -27,6 +28,7 @@ on_answer(void *arg, const struct qmp_reply *reply)
     bool silent = reply->error != NULL && reply->error_class == NULL;
 
     follow->asking = false;
+    follow->fresh = !follow->stale;
     if (follow->stale)
         follow_ask(follow);
     else
@@ -76,6 +78,7 @@ follow_event(struct follow *follow, const char *name, const json_t *data)
 
     if (strcmp(name, "MIGRATION") == 0) {
         follow_ask(follow);
+        follow->fresh = false;
         migration_parse(&migration, data);
         follow->options.on_update(follow->options.arg, &migration, false);
     }
@@ -105,4 +108,10 @@ follow_free(struct follow *follow)
         return;
     timer_free(follow->timer);
     free(follow);
+}
+
+bool
+follow_is_fresh(const struct follow *follow)
+{
+    return follow->fresh;
 }

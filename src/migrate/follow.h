@@ -50,4 +50,11 @@ void follow_event(struct follow *follow, const char *name, const json_t *data);
  */
 void follow_ask(struct follow *follow);
 
+/**
+ * follow_is_fresh(follow):
+ * In on_update, return whether the update that is being told is whole and
+ * younger than the latest call of follow_ask.
+ */
+bool follow_is_fresh(const struct follow *follow);
+
 #endif

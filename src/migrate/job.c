@@ -118,6 +118,7 @@ job_init(struct job *job, struct loop *loop, const struct job_options *options,
     job->loop = loop;
     job->options = *options;
     job->hooks = *hooks;
+    job->settings = &options->config->settings;
     init_progress(job);
     job->output = output_new(options->json, options->terminal);
     job->timeout = timer_new(loop, on_timeout, job);
@@ -201,7 +202,7 @@ start_apply(struct job *job, bool check_only)
 {
     const struct apply_options options = {
         .qmp = job->qmp,
-        .settings = &job->options.config->settings,
+        .settings = job->settings,
         .check_only = check_only,
         .on_done = on_applied,
         .arg = job,

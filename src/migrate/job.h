@@ -52,6 +52,8 @@ struct job {
     struct apply *apply;
     struct follow *follow;
     struct timer *timeout;
+    const struct settings *settings; /* the config's, unless the owner has set
+                                        others */
     struct progress progress;
     bool begun;        /* QEMU was told to migrate */
     bool over;         /* on_done was called */

@@ -57,6 +57,15 @@ take_path(struct job_config *config, const char *value)
 }
 
 static const char *
+take_control(struct job_config *config, const char *value)
+{
+    if (value[0] == '\0' || strlen(value) >= sizeof config->unix_path)
+        return "a path of at most 107 bytes, as Unix sockets have";
+    snprintf(config->control_path, sizeof config->control_path, "%s", value);
+    return NULL;
+}
+
+static const char *
 take_time(const char *value, uint64_t *ms)
 {
     return value_duration(value, TIME_MAX_MS, ms) == 0
@@ -96,6 +105,11 @@ job_config_option(void *config, int key, const char *value)
     case 'j': job->json = true; return NULL;
     case 'a': job->auto_converge = true; return NULL;
     case 'x': job->xbzrle = true; return NULL;
+    case JOB_OPTION_STANDALONE: job->standalone = true; return NULL;
+    case JOB_OPTION_CONTROL: return take_control(job, value);
+    case JOB_OPTION_CHECK: job->check = true; return NULL;
+    case JOB_OPTION_ATTACH: job->attach = true; return NULL;
+    case JOB_OPTION_RELEASE: job->release = true; return NULL;
     default: return "an option of this program";
     }
 }
@@ -212,11 +226,35 @@ check_conflict(const struct job_config *config, const char *name,
     return -1;
 }
 
+/* What needs a partner can't be had alone. */
+static int
+check_modes(const struct job_config *config, char why[JOB_WHY_MAX])
+{
+    const char *clash = NULL;
+
+    if (config->standalone && config->control_path[0] != '\0')
+        clash = "--standalone and --control";
+    else if (config->standalone && config->check)
+        clash = "--standalone and --check";
+    else if (config->standalone && (config->attach || config->release))
+        clash = config->attach ? "--standalone and --attach"
+                               : "--standalone and --release";
+    else if (config->check && (config->attach || config->release))
+        clash =
+            config->attach ? "--check and --attach" : "--check and --release";
+    if (clash == NULL)
+        return 0;
+    snprintf(why, JOB_WHY_MAX, "%s exclude each other", clash);
+    return -1;
+}
+
 int
 job_config_finish(struct job_config *config, char why[JOB_WHY_MAX])
 {
     bool sends = config->side == JOB_SENDS;
 
+    if (check_modes(config, why) != 0)
+        return -1;
     if (check_conflict(config, "multifd",
                        config->multifd > 0 ? "--multifd" : NULL, why) != 0 ||
         check_conflict(config, "auto-converge",
@@ -234,6 +272,10 @@ job_config_finish(struct job_config *config, char why[JOB_WHY_MAX])
         return -1;
     if (find_qemu(config, why) != 0 || make_absolute(config, why) != 0)
         return -1;
+    if (config->control_path[0] == '\0')
+        snprintf(config->control_path, sizeof config->control_path, "%s.ctl",
+                 config->unix_path);
+    config->given = config->settings.count;
     add_settings(config);
     return 0;
 }

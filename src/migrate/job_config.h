@@ -11,6 +11,15 @@
 
 enum job_side { JOB_RECEIVES, JOB_SENDS };
 
+/* Keys of the options without a letter; the first is CLI_LONG. */
+enum {
+    JOB_OPTION_STANDALONE = 256,
+    JOB_OPTION_CONTROL,
+    JOB_OPTION_CHECK,
+    JOB_OPTION_ATTACH,
+    JOB_OPTION_RELEASE
+};
+
 struct job_config {
     enum job_side side;
     struct qmp_target target; /* the QEMU */
@@ -20,14 +29,20 @@ struct job_config {
     uint64_t multifd;    /* channels beside the first; 0 for none */
     uint64_t timeout_ms; /* for the migration; 0 for no end */
     bool json;
+    bool standalone;            /* do not look for a partner */
+    bool attach;                /* to what is under way already */
+    bool release;               /* the same, and let the guest run here */
+    char control_path[108 + 8]; /* of the tunnel's control socket */
     struct settings settings;
+    size_t given; /* the first of them: those that were asked for */
 
     /* The rest is for the side that sends. */
     uint64_t max_bandwidth;     /* bytes a second; 0 for no limit */
     uint64_t downtime_limit_ms; /* 0: as QEMU has it */
     bool auto_converge;
     bool xbzrle;
-    uint64_t wait_ms; /* for mig-client to listen */
+    uint64_t wait_ms; /* for the partner, and for mig-client to listen */
+    bool check;       /* compare both QEMUs, and do no more */
 };
 
 enum { JOB_WHY_MAX = 512 };

@@ -59,6 +59,20 @@ process_is_destination(pid_t pid)
     return result;
 }
 
+pid_t
+process_qemu(pid_t pid)
+{
+    char name[32];
+    ssize_t len =
+        pid > 0 ? process_read(pid, "comm", name, sizeof name - 1) : -1;
+
+    if (len <= 0)
+        return 0;
+    name[len] = '\0';
+    return strncmp(name, "qemu", 4) == 0 || strncmp(name, "kvm", 3) == 0 ? pid
+                                                                         : 0;
+}
+
 bool
 process_has_exited(pid_t pid)
 {

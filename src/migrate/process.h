@@ -21,6 +21,13 @@ ssize_t process_read(pid_t pid, const char *name, char *buf, size_t size);
 bool process_is_destination(pid_t pid);
 
 /**
+ * process_qemu(pid):
+ * Return ${pid} if that process is a QEMU by the name of its program, else 0:
+ * it may be a program between us and the QEMU.
+ */
+pid_t process_qemu(pid_t pid);
+
+/**
  * process_has_exited(pid):
  * Return whether process ${pid} has exited, reaped or not.  A pid that is used
  * anew counts as living.

@@ -29,7 +29,10 @@
 #include "base/log.h"
 #include "io/timer.h"
 #include "io/unix_socket.h"
+#include "migrate/gather.h"
 #include "migrate/process.h"
+#include "migrate/receiver_state.h"
+#include "migrate/teller.h"
 
 enum {
     FOLLOW_MS = 1000,
@@ -43,18 +46,8 @@ enum {
     "the connection broke, or machine type, memory size, devices or multifd " \
     "differ from the source's"
 
-struct receiver {
-    struct job job;
-    struct timer *again;
-    pid_t qemu;    /* its process id; 0 if it is not known for certain */
-    bool waits;    /* it did so before we came */
-    bool listened; /* it was seen to, at our path */
-    bool arrived;  /* QEMU said so */
-    unsigned tries;
-};
-
-static const char *
-unix_path(const struct receiver *receiver)
+const char *
+receiver_unix_path(const struct receiver *receiver)
 {
     return receiver->job.options.config->unix_path;
 }
@@ -104,6 +97,10 @@ on_update(void *owner, bool whole)
     struct job *job = &receiver->job;
     const struct migration *migration = &job->progress.migration;
 
+    if (receiver->together) {
+        receiver_handover_update(receiver, whole);
+        return;
+    }
     if (receiver->arrived)
         return;
     if (migration->status == MIGRATION_COMPLETED) {
@@ -124,10 +121,10 @@ on_update(void *owner, bool whole)
     }
 }
 
-static void
-follow_vm(struct receiver *receiver)
+void
+receiver_follow(struct receiver *receiver)
 {
-    receiver->listened = unix_listening(unix_path(receiver)) == 1;
+    receiver->listened = unix_listening(receiver_unix_path(receiver)) == 1;
     job_follow(&receiver->job, FOLLOW_MS);
 }
 
@@ -136,35 +133,53 @@ on_incoming(void *owner, const struct qmp_reply *reply)
 {
     struct receiver *receiver = owner;
 
+    if (reply->error != NULL && reply->error_class != NULL &&
+        receiver->together) {
+        receiver->job.begun = false;
+        receiver_refuse(receiver, reply->error);
+        return;
+    }
     if (reply->error != NULL && reply->error_class != NULL) {
         job_done(&receiver->job, STATUS_FAILED,
-                 "QEMU: can't wait for a VM at %s: %s", unix_path(receiver),
-                 reply->error);
+                 "QEMU: can't wait for a VM at %s: %s",
+                 receiver_unix_path(receiver), reply->error);
         return;
     }
     if (reply->error != NULL)
         log_info("QMP: %s; waiting", reply->error);
     else
-        log_info("QEMU: waits for the VM at %s", unix_path(receiver));
-    follow_vm(receiver);
+        log_info("QEMU: waits for the VM at %s", receiver_unix_path(receiver));
+    receiver_follow(receiver);
+    if (receiver->together)
+        receiver_prepared(receiver);
+}
+
+void
+receiver_incoming(struct receiver *receiver)
+{
+    char uri[sizeof "unix:" + 108];
+
+    job_begin(&receiver->job);
+    if (receiver->waits) {
+        log_info("QEMU: waits for the VM at %s already; following it",
+                 receiver_unix_path(receiver));
+        receiver_follow(receiver);
+        return;
+    }
+    snprintf(uri, sizeof uri, "unix:%s", receiver_unix_path(receiver));
+    job_ask(&receiver->job, "migrate-incoming", json_pack("{s:s}", "uri", uri),
+            on_incoming);
 }
 
 static void
 on_applied(void *owner)
 {
     struct receiver *receiver = owner;
-    char uri[sizeof "unix:" + 108];
 
-    job_begin(&receiver->job);
-    if (receiver->waits) {
-        log_info("QEMU: waits for the VM at %s already; following it",
-                 unix_path(receiver));
-        follow_vm(receiver);
-        return;
-    }
-    snprintf(uri, sizeof uri, "unix:%s", unix_path(receiver));
-    job_ask(&receiver->job, "migrate-incoming", json_pack("{s:s}", "uri", uri),
-            on_incoming);
+    if (receiver->together)
+        receiver_prepare(receiver);
+    else
+        receiver_incoming(receiver);
 }
 
 static bool
@@ -185,10 +200,13 @@ on_migration(void *owner, const struct qmp_reply *reply)
     struct migration migration;
 
     migration_parse(&migration, reply->value);
-    receiver->waits = migration.socket_path[0] != '\0' &&
-                      same_file(migration.socket_path, unix_path(receiver));
-    if (receiver->waits)
+    receiver->waits =
+        migration.socket_path[0] != '\0' &&
+        same_file(migration.socket_path, receiver_unix_path(receiver));
+    if (receiver->waits && receiver->options.config->standalone)
         job_check_settings(&receiver->job);
+    else if (receiver->waits)
+        receiver_meet(receiver);
     else if (migration.socket_path[0] != '\0')
         job_done(&receiver->job, STATUS_FAILED,
                  "QEMU: waits for a VM already, at %s; give that path with "
@@ -199,14 +217,16 @@ on_migration(void *owner, const struct qmp_reply *reply)
                  "QEMU: a migration to it has begun already, its status is "
                  "'%s'",
                  migration.status_name);
-    else if (unix_listening(unix_path(receiver)) == 1)
+    else if (unix_listening(receiver_unix_path(receiver)) == 1)
         job_done(&receiver->job, STATUS_FAILED,
                  "--unix %s: another program listens there already, perhaps "
                  "another QEMU that waits for its VM; give another path here "
                  "and to mig-server",
-                 unix_path(receiver));
-    else
+                 receiver_unix_path(receiver));
+    else if (receiver->options.config->standalone)
         job_apply(&receiver->job);
+    else
+        receiver_meet(receiver);
 }
 
 static void
@@ -235,7 +255,10 @@ on_ready(void *owner)
 
     if (process_is_destination(peer))
         receiver->qemu = peer;
-    job_ask(&receiver->job, "query-status", NULL, on_first_runstate);
+    if (receiver->options.config->attach || receiver->options.config->release)
+        receiver_attach(receiver);
+    else
+        job_ask(&receiver->job, "query-status", NULL, on_first_runstate);
 }
 
 static void
@@ -243,14 +266,16 @@ on_event(void *owner, const char *name, const json_t *data)
 {
     struct receiver *receiver = owner;
 
+    if (receiver->together && receiver->job.begun)
+        receiver_handover_event(receiver, name, data);
     if (receiver->job.follow != NULL)
         follow_event(receiver->job.follow, name, data);
 }
 
-static bool
-has_exited(const struct receiver *receiver)
+bool
+receiver_has_exited(const struct receiver *receiver)
 {
-    const char *path = unix_path(receiver);
+    const char *path = receiver_unix_path(receiver);
     struct stat st;
 
     if (receiver->qemu != 0)
@@ -265,7 +290,19 @@ look_for_qemu(struct receiver *receiver)
 {
     struct job *job = &receiver->job;
 
-    if (has_exited(receiver))
+    if (receiver_has_exited(receiver) && receiver->together) {
+        log_info("QEMU: has exited");
+        if (!receiver->handover.discarded && receiver->why[0] == '\0')
+            snprintf(receiver->why, sizeof receiver->why,
+                     "QEMU has exited; " USUAL_CAUSES);
+        receiver_step(receiver, DESTINATION_QEMU_GONE);
+        return;
+    }
+    if (receiver->together && receiver->tries + 1 >= EXIT_TRIES) {
+        receiver_step(receiver, DESTINATION_QEMU_LOST);
+        return;
+    }
+    if (receiver_has_exited(receiver))
         job_done(job, STATUS_FAILED,
                  "QEMU: has exited, the VM is not here; " USUAL_CAUSES);
     else if (++receiver->tries < EXIT_TRIES)
@@ -292,6 +329,8 @@ on_again(void *arg)
         return;
     if (receiver->tries > 0)
         look_for_qemu(receiver);
+    else if (receiver->together)
+        receiver_look(receiver);
     else
         job_ask(&receiver->job, "query-status", NULL, on_runstate);
 }
@@ -304,6 +343,8 @@ on_end(void *owner, enum qmp_end end, const char *why)
 
     if (!job->begun)
         job_done(job, STATUS_FAILED, "QMP: %s; nothing was started", why);
+    else if (receiver->together)
+        look_for_qemu(receiver);
     else if (receiver->arrived)
         job_done(job, STATUS_UNKNOWN,
                  "QMP: the VM had arrived, then: %s; see whether this QEMU "
@@ -335,7 +376,7 @@ leave(struct receiver *receiver, enum exit_status status, const char *why)
         job_done(job, status,
                  "migration: %s; the VM has not come, but this QEMU still "
                  "waits for it at %s: quit it if it is not to come any more",
-                 why, unix_path(receiver));
+                 why, receiver_unix_path(receiver));
     else
         job_done(job, STATUS_UNKNOWN,
                  "migration: %s; it goes on without this program, its status "
@@ -347,19 +388,50 @@ leave(struct receiver *receiver, enum exit_status status, const char *why)
 static void
 on_timeout(void *owner)
 {
-    leave(owner, STATUS_TIMED_OUT, "time is up");
+    struct receiver *receiver = owner;
+
+    if (receiver->together && receiver->handover.state != DESTINATION_PREPARED)
+        return; /* it has arrived */
+    leave(receiver, STATUS_TIMED_OUT, "time is up");
 }
 
 void
 receiver_cancel(struct receiver *receiver)
 {
-    leave(receiver, STATUS_CANCELLED, "interrupted");
+    struct job *job = &receiver->job;
+
+    if (!receiver->together || !job->begun) {
+        leave(receiver, STATUS_CANCELLED, "interrupted");
+    } else if (receiver->interrupted) {
+        receiver_on_leave(receiver);
+    } else {
+        receiver->interrupted = true;
+        log_info("migration: asks the source to cancel it; once more leaves "
+                 "without waiting");
+        receiver_step(receiver, DESTINATION_CANCEL);
+    }
+}
+
+static void
+on_done(void *arg, enum exit_status status)
+{
+    struct receiver *receiver = arg;
+    struct job_options options = receiver->options;
+
+    partner_talk_free(receiver->talk);
+    receiver->talk = NULL;
+    gather_free(receiver->gather);
+    receiver->gather = NULL;
+    timer_stop(receiver->leave);
+    timer_stop(receiver->again);
+    options.on_done(options.arg, status);
 }
 
 struct receiver *
 receiver_new(struct loop *loop, const struct job_options *options)
 {
     struct receiver *receiver = calloc(1, sizeof *receiver);
+    struct job_options own = *options;
     const struct job_hooks hooks = {
         .on_ready = on_ready,
         .on_applied = on_applied,
@@ -373,9 +445,16 @@ receiver_new(struct loop *loop, const struct job_options *options)
 
     if (receiver == NULL)
         return NULL;
+    receiver->options = *options;
+    own.on_done = on_done;
+    own.arg = receiver;
+    receiver->leave_for = -1;
     receiver->again = timer_new(loop, on_again, receiver);
-    if (receiver->again == NULL ||
-        job_init(&receiver->job, loop, options, &hooks) != 0) {
+    receiver->leave = timer_new(loop, receiver_on_leave, receiver);
+    receiver->teller = teller_new(loop, receiver_handover_told, receiver);
+    if (receiver->again == NULL || receiver->leave == NULL ||
+        receiver->teller == NULL ||
+        job_init(&receiver->job, loop, &own, &hooks) != 0) {
         receiver_free(receiver);
         return NULL;
     }
@@ -388,6 +467,11 @@ receiver_free(struct receiver *receiver)
     if (receiver == NULL)
         return;
     timer_free(receiver->again);
+    timer_free(receiver->leave);
+    teller_free(receiver->teller);
+    partner_talk_free(receiver->talk);
+    gather_free(receiver->gather);
+    json_decref(receiver->facts);
     job_fini(&receiver->job);
     free(receiver);
 }

@@ -2,7 +2,8 @@
  * Theory of operation.
  *
  *   state           does                                        then
- *   CHECKING        query-status, query-migrate                 WAITING
+ *   CHECKING        query-status, query-migrate                 MEETING
+ *   MEETING         looks for the partner; sender_meet.c        WAITING
  *   WAITING         looks whether mig-client listens            APPLYING
  *   APPLYING        sets capabilities and parameters            CHECKING_AGAIN
  *   CHECKING_AGAIN  the same, for much may have changed         MIGRATING
@@ -24,8 +25,11 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "io/timer.h"
+#include "migrate/gather.h"
 #include "migrate/listen_wait.h"
+#include "migrate/process.h"
 #include "migrate/sender_state.h"
+#include "migrate/teller.h"
 #include "wire/progress_text.h"
 #include "wire/send_outcome.h"
 
@@ -43,6 +47,11 @@ static void
 report_failure(struct sender *sender)
 {
     struct job *job = &sender->job;
+
+    if (sender->together) {
+        sender_handover_kept(sender);
+        return;
+    }
     char text[SEND_OUTCOME_TEXT_MAX];
     const struct send_facts facts = {
         .migration = &job->progress.migration,
@@ -75,8 +84,8 @@ on_final_status(void *owner, const struct qmp_reply *reply)
         report_failure(sender);
 }
 
-static void
-report_success(struct sender *sender)
+void
+sender_report_success(struct sender *sender)
 {
     struct job *job = &sender->job;
     char text[PROGRESS_TEXT_MAX];
@@ -95,7 +104,7 @@ conclude(struct sender *sender)
     struct job *job = &sender->job;
 
     if (job->progress.migration.status == MIGRATION_COMPLETED) {
-        report_success(sender);
+        sender_report_success(sender);
         return;
     }
     sender->state = SENDER_CONCLUDING;
@@ -178,6 +187,12 @@ on_update(void *owner, bool whole)
 
     if (sender->state != SENDER_MIGRATING)
         return;
+    if (sender->together &&
+        !(whole && (migration->status == MIGRATION_FAILED ||
+                    migration->status == MIGRATION_CANCELLED))) {
+        sender_handover_update(sender, whole);
+        return;
+    }
     if (!whole)
         return; /* the numbers follow */
     if (is_uncounted(sender))
@@ -199,6 +214,12 @@ on_migrate(void *owner, const struct qmp_reply *reply)
 {
     struct sender *sender = owner;
 
+    if (reply->error != NULL && reply->error_class != NULL &&
+        sender->together) {
+        log_warnx("migration: QEMU refused it: %s", reply->error);
+        sender_handover_kept(sender);
+        return;
+    }
     if (reply->error != NULL && reply->error_class != NULL) {
         job_done(&sender->job, STATUS_FAILED,
                  "migration: QEMU refused it: %s; %s", reply->error,
@@ -207,6 +228,12 @@ on_migrate(void *owner, const struct qmp_reply *reply)
     }
     if (reply->error != NULL)
         log_info("QMP: %s; waiting", reply->error);
+    sender_follow(sender);
+}
+
+void
+sender_follow(struct sender *sender)
+{
     job_follow(&sender->job, FOLLOW_MS);
 }
 
@@ -223,8 +250,19 @@ begin(struct sender *sender)
     sender->was_running = sender->runs;
     log_info("migration: begins, by way of %s", path);
     job_begin(&sender->job);
+    if (sender->together) {
+        sender->handover.run = sender->runs ? RUN_YES : RUN_NO;
+        sender_step(sender, SOURCE_BEGIN);
+    }
     job_ask(&sender->job, "migrate", json_pack("{s:s}", "uri", uri),
             on_migrate);
+}
+
+void
+sender_begin(struct sender *sender)
+{
+    sender->state = SENDER_CHECKING_AGAIN;
+    sender_check(sender, begin);
 }
 
 static void
@@ -232,14 +270,37 @@ on_applied(void *owner)
 {
     struct sender *sender = owner;
 
-    sender->state = SENDER_CHECKING_AGAIN;
-    sender_check(sender, begin);
+    if (sender->together)
+        sender_plan(sender);
+    else
+        sender_begin(sender);
 }
 
 static void
 on_ready(void *owner)
 {
-    sender_check(owner, sender_wait);
+    struct sender *sender = owner;
+    const struct job_config *config = sender->options.config;
+
+    sender->qemu = process_qemu(qmp_peer(sender->job.qmp));
+    if (config->attach || config->release)
+        sender_attach(sender);
+    else
+        sender_check(sender, config->standalone ? sender_wait : sender_meet);
+}
+
+static void
+on_patience(void *arg)
+{
+    struct sender *sender = arg;
+
+    job_done(&sender->job, STATUS_TIMED_OUT,
+             sender->planned
+                 ? "migration: the destination does not get prepared; nothing "
+                   "was started"
+                 : "migration: mig-recv is not heard at the destination: is it "
+                   "running there, beside mig-server? --standalone works "
+                   "without it. Nothing was started");
 }
 
 static void
@@ -255,10 +316,13 @@ lose_qemu(struct sender *sender, const char *why)
 {
     struct job *job = &sender->job;
 
-    if (!job->begun) {
+    if (sender->together && job->begun) {
+        log_warnx("QMP: %s", why);
+        sender_handover_lost(sender);
+    } else if (!job->begun) {
         job_done(job, STATUS_FAILED, "QMP: %s; nothing was started", why);
     } else if (job->progress.migration.status == MIGRATION_COMPLETED) {
-        report_success(sender);
+        sender_report_success(sender);
     } else {
         job->runstate[0] = '\0';
         job_done(job, STATUS_UNKNOWN,
@@ -299,7 +363,9 @@ cancel(struct sender *sender, enum exit_status status)
 
     sender->wish = status;
     timer_start(sender->silence, SILENCE_POLL_MS);
-    if (job->follow != NULL)
+    if (sender->together)
+        sender_step(sender, SOURCE_CANCEL);
+    else if (job->follow != NULL)
         follow_ask(job->follow);
 }
 
@@ -322,6 +388,8 @@ sender_cancel(struct sender *sender)
     if (!job->begun) {
         job_done(job, STATUS_CANCELLED,
                  "migration: interrupted before it began; the VM stays here");
+    } else if (sender->interrupted && sender->together) {
+        sender_on_leave(sender);
     } else if (sender->interrupted) {
         job_done(job, STATUS_UNKNOWN,
                  "migration: left at status '%s', without waiting for its end: "
@@ -334,10 +402,35 @@ sender_cancel(struct sender *sender)
     }
 }
 
+/* A partner that has been told the plan does not wait for what never begins. */
+static void
+on_done(void *arg, enum exit_status status)
+{
+    struct sender *sender = arg;
+    struct job_options options = sender->options;
+
+    if (sender->planned && sender->talk != NULL &&
+        sender->handover.state == SOURCE_BEFORE)
+        partner_talk_say(
+            sender->talk,
+            &(struct partner_message){
+                .type = PARTNER_KEPT,
+                .running = strcmp(sender->job.runstate, "running") == 0 });
+    partner_talk_free(sender->talk);
+    sender->talk = NULL;
+    gather_free(sender->gather);
+    sender->gather = NULL;
+    timer_stop(sender->leave);
+    timer_stop(sender->patience);
+    timer_stop(sender->exit);
+    options.on_done(options.arg, status);
+}
+
 struct sender *
 sender_new(struct loop *loop, const struct job_options *options)
 {
     struct sender *sender = calloc(1, sizeof *sender);
+    struct job_options own = *options;
     const struct job_hooks hooks = {
         .on_ready = on_ready,
         .on_applied = on_applied,
@@ -351,10 +444,20 @@ sender_new(struct loop *loop, const struct job_options *options)
 
     if (sender == NULL)
         return NULL;
+    sender->options = *options;
+    own.on_done = on_done;
+    own.arg = sender;
+    sender->leave_for = -1;
     sender->resume = timer_new(loop, on_resume_timer, sender);
     sender->silence = timer_new(loop, on_silence_timer, sender);
+    sender->patience = timer_new(loop, on_patience, sender);
+    sender->leave = timer_new(loop, sender_on_leave, sender);
+    sender->exit = timer_new(loop, sender_on_exit, sender);
+    sender->teller = teller_new(loop, sender_handover_told, sender);
     if (sender->resume == NULL || sender->silence == NULL ||
-        job_init(&sender->job, loop, options, &hooks) != 0) {
+        sender->patience == NULL || sender->leave == NULL ||
+        sender->exit == NULL || sender->teller == NULL ||
+        job_init(&sender->job, loop, &own, &hooks) != 0) {
         sender_free(sender);
         return NULL;
     }
@@ -369,6 +472,14 @@ sender_free(struct sender *sender)
     listen_wait_free(sender->wait);
     timer_free(sender->resume);
     timer_free(sender->silence);
+    timer_free(sender->patience);
+    timer_free(sender->leave);
+    timer_free(sender->exit);
+    teller_free(sender->teller);
+    partner_talk_free(sender->talk);
+    gather_free(sender->gather);
+    json_decref(sender->facts);
+    json_decref(sender->their_facts);
     job_fini(&sender->job);
     free(sender);
 }

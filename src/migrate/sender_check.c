@@ -33,6 +33,10 @@ on_waited(void *arg, enum listen_wait_end end)
         return;
     switch (end) {
     case LISTEN_WAIT_READY:
+        if (sender->together) {
+            sender_begin(sender);
+            break;
+        }
         sender->state = SENDER_APPLYING;
         if (sender_trusts_socket(sender))
             job_apply(job);

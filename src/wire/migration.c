@@ -130,6 +130,24 @@ migration_parse(struct migration *migration, const json_t *reply)
     }
 }
 
+json_t *
+migration_json(const struct migration *migration)
+{
+    json_t *object = json_object(), *ram = json_object();
+
+    json_object_set_new(object, "status", json_string(migration->status_name));
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        int64_t value =
+            *(const int64_t *)(const void *)((const char *)migration +
+                                             fields[i].offset);
+        if (value != MIGRATION_ABSENT)
+            json_object_set_new(fields[i].section != NULL ? ram : object,
+                                fields[i].name, json_integer(value));
+    }
+    json_object_set_new(object, "ram", ram);
+    return object;
+}
+
 void
 migration_merge(struct migration *migration, const struct migration *newer)
 {
@@ -170,4 +188,21 @@ migration_destination_failed(const struct migration *migration)
     return strstr(migration->error, "write to socket") != NULL ||
            strstr(migration->error, "Sibling indicated error") != NULL ||
            strstr(migration->error, "Failed to connect") != NULL;
+}
+
+/* Bytes that QEMU sent by other means, as xbzrle, are only in the sum of the
+ * bytes on the wire, so the larger of the two counts. */
+int64_t
+migration_memory_bytes(const struct migration *migration)
+{
+    int64_t sent = migration->transferred_bytes;
+    int64_t pages = migration->zero_pages, size = migration->page_size_bytes;
+    int64_t normal = migration->normal_bytes, zero;
+
+    if (normal == MIGRATION_ABSENT || pages == MIGRATION_ABSENT ||
+        size == MIGRATION_ABSENT || __builtin_mul_overflow(pages, size, &zero))
+        return sent;
+    if (__builtin_add_overflow(normal, zero, &normal))
+        return sent;
+    return normal > sent ? normal : sent;
 }

@@ -68,6 +68,13 @@ struct migration {
 void migration_parse(struct migration *migration, const json_t *reply);
 
 /**
+ * migration_json(migration):
+ * Return the status and the numbers of ${migration} as an object that
+ * migration_parse takes, which the caller owns; NULL if there is no memory.
+ */
+json_t *migration_json(const struct migration *migration);
+
+/**
  * migration_merge(migration, newer):
  * Take ${newer} into ${migration}, but keep each number and text that ${newer}
  * does not have: QEMU 7.2 leaves the numbers out when a migration has failed.
@@ -98,5 +105,12 @@ bool migration_is_postcopy(const struct migration *migration);
  * destination said that it failed.
  */
 bool migration_destination_failed(const struct migration *migration);
+
+/**
+ * migration_memory_bytes(migration):
+ * Return how many bytes of the guest's memory were dealt with, an empty page as
+ * a whole one; MIGRATION_ABSENT if that is not told.
+ */
+int64_t migration_memory_bytes(const struct migration *migration);
 
 #endif

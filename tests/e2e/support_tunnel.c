@@ -97,7 +97,7 @@ tunnel_start(struct e2e *e2e, struct tunnel *tunnel)
 
 static struct process *
 start_helper(struct e2e *e2e, const char *program, const char *qmp,
-             const char *socket, const char *const *args)
+             const char *socket, bool alone, const char *const *args)
 {
     struct command command = { .argc = 0 };
 
@@ -106,6 +106,8 @@ start_helper(struct e2e *e2e, const char *program, const char *qmp,
     command_add(&command, "%s", qmp);
     command_add(&command, "--unix");
     command_add(&command, "%s", socket);
+    if (alone)
+        command_add(&command, "--standalone");
     command_add_all(&command, args);
     return process_start(e2e, program, &command);
 }
@@ -115,12 +117,13 @@ tunnel_recv(struct e2e *e2e, const struct tunnel *tunnel, const struct vm *vm,
             const char *const *args)
 {
     return start_helper(e2e, "mig-recv", vm->tool_qmp, tunnel->destination,
-                        args);
+                        !tunnel->partners, args);
 }
 
 struct process *
 tunnel_send(struct e2e *e2e, const struct tunnel *tunnel, const struct vm *vm,
             const char *const *args)
 {
-    return start_helper(e2e, "mig-send", vm->tool_qmp, tunnel->source, args);
+    return start_helper(e2e, "mig-send", vm->tool_qmp, tunnel->source,
+                        !tunnel->partners, args);
 }

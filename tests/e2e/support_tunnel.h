@@ -14,6 +14,8 @@ struct tunnel {
     struct process *server;
     struct process *client;
     bool session;                    /* not --raw */
+    bool partners;                   /* the helpers find each other; else each
+                                        works alone, as in raw mode */
     unsigned port;                   /* of the server, on 127.0.0.1 */
     unsigned dest_port;              /* where the client goes; 0: to port */
     char source[CASE_PATH_MAX];      /* the client's Unix socket */

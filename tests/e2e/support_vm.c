@@ -132,13 +132,19 @@ vm_start_source(struct e2e *e2e, const struct guest *guest)
 }
 
 struct vm *
-vm_start_destination(struct e2e *e2e, const struct vm *source)
+vm_start_incoming(struct e2e *e2e, const struct vm *source)
 {
     struct vm_options options = { .name = "destination",
                                   .image = source->image,
                                   .memory_mib = source->memory_mib,
                                   .incoming = true };
-    struct vm *vm = vm_start(e2e, &options);
+    return vm_start(e2e, &options);
+}
+
+struct vm *
+vm_start_destination(struct e2e *e2e, const struct vm *source)
+{
+    struct vm *vm = vm_start_incoming(e2e, source);
 
     qmp_do(vm->qmp, "stop", NULL);
     return vm;

@@ -43,9 +43,14 @@ struct vm *vm_start(struct e2e *e2e, const struct vm_options *options);
 struct vm *vm_start_source(struct e2e *e2e, const struct guest *guest);
 
 /**
+ * vm_start_incoming(e2e, source):
+ * Start a VM like ${source}, which waits for a migration.
+ */
+struct vm *vm_start_incoming(struct e2e *e2e, const struct vm *source);
+
+/**
  * vm_start_destination(e2e, source):
- * Start a VM like ${source}, which waits for a migration and will arrive
- * paused: "stop" is issued while it waits.
+ * The same, and it will arrive paused: "stop" is issued while it waits.
  */
 struct vm *vm_start_destination(struct e2e *e2e, const struct vm *source);
 

@@ -1,0 +1,246 @@
+#include "migrate/partner_talk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cli.h"
+#include "base/log.h"
+#include "migrate/partner_link.h"
+#include "wire/qmp_message.h"
+
+struct partner_talk {
+    struct partner_talk_options options;
+    struct partner_link *link;
+    bool there; /* it has greeted */
+    bool adopts;
+    char id[PARTNER_ID_MAX + 1];
+    char heard_id[PARTNER_ID_MAX + 1];
+    char program[CONTROL_PROGRAM_MAX + 1]; /* with its version */
+};
+
+/* What is said before there is a migration to speak of, or does not matter. */
+static bool
+is_statement(enum partner_type type)
+{
+    switch (type) {
+    case PARTNER_HELLO:
+    case PARTNER_FACTS:
+    case PARTNER_PLAN:
+    case PARTNER_OTHER: return false;
+    default: return true;
+    }
+}
+
+void
+partner_talk_say(struct partner_talk *talk,
+                 const struct partner_message *message)
+{
+    char *text = partner_text(message);
+    json_t *object = text != NULL ? json_loads(text, 0, NULL) : NULL;
+
+    free(text);
+    if (talk->id[0] != '\0')
+        json_object_set_new(object, "migration", json_string(talk->id));
+    if (object == NULL || partner_link_send(talk->link, object) != 0) {
+        if (object == NULL || errno != ENOTCONN)
+            log_warnx("partner: '%s' can't be said: %s",
+                      partner_type_name(message->type),
+                      object == NULL ? "too long" : strerror(errno));
+    } else if (message->type != PARTNER_PROGRESS) {
+        log_debug("partner: said '%s'", partner_type_name(message->type));
+    }
+    json_decref(object);
+}
+
+static void
+greet(struct partner_talk *talk)
+{
+    struct partner_message hello = { .type = PARTNER_HELLO,
+                                     .version = PARTNER_VERSION };
+
+    snprintf(hello.program, sizeof hello.program, "%s", talk->options.program);
+    snprintf(hello.program_version, sizeof hello.program_version, "%s",
+             cli_version());
+    partner_talk_say(talk, &hello);
+}
+
+static void
+lose(struct partner_talk *talk)
+{
+    if (!talk->there)
+        return;
+    talk->there = false;
+    talk->options.on_left(talk->options.arg);
+}
+
+static void
+on_up(void *arg, const struct tunnel_view *view)
+{
+    struct partner_talk *talk = arg;
+
+    talk->options.on_up(talk->options.arg, view->partner);
+}
+
+static void
+on_partner(void *arg, bool there)
+{
+    struct partner_talk *talk = arg;
+
+    if (there)
+        greet(talk);
+    else
+        lose(talk);
+}
+
+static void
+take_hello(struct partner_talk *talk, const struct partner_message *message)
+{
+    if (message->version != PARTNER_VERSION) {
+        log_warnx("partner: %s %s speaks version %u, and this program version "
+                  "%d: both ends need the same",
+                  message->program, message->program_version, message->version,
+                  (int)PARTNER_VERSION);
+        return;
+    }
+    if (strcmp(message->program, talk->options.program) == 0) {
+        log_warnx("partner: %s runs at both ends: one has to be the other "
+                  "program",
+                  message->program);
+        return;
+    }
+    log_debug("partner: %s %s is there", message->program,
+              message->program_version);
+    talk->there = true;
+    talk->options.on_came(talk->options.arg);
+}
+
+/* Whether what is said is about our migration. */
+static bool
+is_ours(struct partner_talk *talk, enum partner_type type)
+{
+    if (!is_statement(type) || type == PARTNER_REFUSED)
+        return true;
+    return talk->id[0] != '\0' && strcmp(talk->id, talk->heard_id) == 0;
+}
+
+static void
+on_message(void *arg, const json_t *object, enum line_from from)
+{
+    struct partner_talk *talk = arg;
+    struct partner_message message;
+    const char *id = json_string_value(json_object_get(object, "migration"));
+
+    if (from != FROM_PARTNER)
+        return;
+    if (partner_take(&message, object) != REASON_NONE) {
+        log_warnx("partner: it says what makes no sense; left out");
+        return;
+    }
+    talk->heard_id[0] = '\0';
+    if (id != NULL && strlen(id) <= PARTNER_ID_MAX &&
+        strspn(id, "0123456789abcdef") == strlen(id))
+        json_text_copy(talk->heard_id, sizeof talk->heard_id, id);
+    if (message.type != PARTNER_PROGRESS)
+        log_debug("partner: says '%s'", partner_type_name(message.type));
+    if (talk->adopts && talk->heard_id[0] != '\0')
+        partner_talk_set_id(talk, talk->heard_id);
+    if (message.type == PARTNER_HELLO)
+        take_hello(talk, &message);
+    else if (!talk->there || message.type == PARTNER_OTHER)
+        log_debug("partner: left out");
+    else if (!is_ours(talk, message.type))
+        log_debug("partner: that is about another migration");
+    else
+        talk->options.on_message(talk->options.arg, &message);
+    partner_fini(&message);
+}
+
+static void
+on_request(void *arg, enum helper_request request)
+{
+    struct partner_talk *talk = arg;
+
+    talk->options.on_request(talk->options.arg, request);
+}
+
+static void
+on_end(void *arg, enum partner_link_end end, const char *why)
+{
+    struct partner_talk *talk = arg;
+
+    talk->there = false;
+    talk->options.on_end(talk->options.arg, end == LINK_ABSENT,
+                         end == LINK_REFUSED, why);
+}
+
+struct partner_talk *
+partner_talk_new(const struct partner_talk_options *options)
+{
+    struct partner_talk *talk = calloc(1, sizeof *talk);
+    const struct partner_link_options link = {
+        .loop = options->loop,
+        .path = options->path,
+        .program = talk != NULL ? talk->program : NULL,
+        .role = HELPER_DRIVER,
+        .again = true,
+        .on_up = on_up,
+        .on_partner = on_partner,
+        .on_message = on_message,
+        .on_request = on_request,
+        .on_end = on_end,
+        .arg = talk,
+    };
+
+    if (talk == NULL)
+        return NULL;
+    talk->options = *options;
+    snprintf(talk->program, sizeof talk->program, "%s %s", options->program,
+             cli_version());
+    talk->link = partner_link_new(&link);
+    if (talk->link != NULL)
+        return talk;
+    free(talk);
+    return NULL;
+}
+
+void
+partner_talk_free(struct partner_talk *talk)
+{
+    if (talk == NULL)
+        return;
+    partner_link_free(talk->link);
+    free(talk);
+}
+
+bool
+partner_talk_there(const struct partner_talk *talk)
+{
+    return talk->there;
+}
+
+void
+partner_talk_set_id(struct partner_talk *talk, const char *id)
+{
+    snprintf(talk->id, sizeof talk->id, "%s", id);
+    talk->adopts = false;
+}
+
+void
+partner_talk_adopt_id(struct partner_talk *talk)
+{
+    talk->adopts = true;
+}
+
+const char *
+partner_talk_id(const struct partner_talk *talk)
+{
+    return talk->id;
+}
+
+const char *
+partner_talk_heard_id(const struct partner_talk *talk)
+{
+    return talk->heard_id;
+}

@@ -1,0 +1,128 @@
+/*
+ * mig-recv comes back to a migration that began before: after it died, or to
+ * release the guest.  QEMU says what has become of it, and the marks that the
+ * one before has left say what QEMU can't: which migration it is, whether the
+ * guest is to run, and whether it has run here.  Without marks a guest that is
+ * here counts as one that has run: then nobody quits it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "migrate/receiver_state.h"
+#include "migrate/teller.h"
+
+static bool
+ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), tail = strlen(end);
+
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+static void
+take_mark(struct receiver *receiver, const char *name)
+{
+    char id[PARTNER_ID_MAX + 1];
+    const char *rest = name + strlen(MARK_PREFIX);
+    size_t length = strspn(rest, "0123456789abcdef");
+
+    if (length == 0 || length > PARTNER_ID_MAX)
+        return;
+    snprintf(id, sizeof id, "%.*s", (int)length, rest);
+    if (ends_with(name, MARK_STARTED))
+        receiver->ran = true;
+    else if (ends_with(name, MARK_RUN))
+        receiver->run = RUN_YES;
+    else if (ends_with(name, MARK_PAUSED))
+        receiver->run = RUN_NO;
+    else
+        return;
+    receiver->proved = true;
+    snprintf(receiver->id, sizeof receiver->id, "%s", id);
+}
+
+static void
+know_partner(struct receiver *receiver)
+{
+    receiver->releasing = receiver->options.config->release;
+    if (receiver->talk == NULL && !receiver_talk_open(receiver))
+        return;
+    if (receiver->id[0] != '\0')
+        partner_talk_set_id(receiver->talk, receiver->id);
+    else
+        partner_talk_adopt_id(receiver->talk);
+    if (partner_talk_there(receiver->talk))
+        receiver_step(receiver, DESTINATION_CAME);
+}
+
+static void
+on_migration(void *owner, const struct qmp_reply *reply)
+{
+    struct receiver *receiver = owner;
+    struct job *job = &receiver->job;
+    struct migration migration;
+    bool waits = strcmp(job->runstate, "inmigrate") == 0;
+
+    migration_parse(&migration, reply->value);
+    log_info("migration: its status is '%s', and the VM's '%s'",
+             migration.status_name, job->runstate);
+    job_begin(job);
+    receiver->there = job->progress;
+    job->progress.migration = migration;
+    handover_destination_init(&receiver->handover, receiver->run);
+    if (migration.status == MIGRATION_FAILED)
+        receiver_step(receiver, DESTINATION_QEMU_FAILED);
+    else if (waits)
+        receiver_step(receiver, DESTINATION_QEMU_WAITING);
+    else if (receiver->ran || !receiver->proved ||
+             strcmp(job->runstate, "running") == 0)
+        receiver_step(receiver, DESTINATION_QEMU_RUNS);
+    else if (migration.status == MIGRATION_COMPLETED)
+        receiver_step(receiver, DESTINATION_QEMU_ARRIVED);
+    if (job->over)
+        return;
+    receiver_follow(receiver);
+    know_partner(receiver);
+}
+
+static void
+on_runstate(void *owner, const struct qmp_reply *reply)
+{
+    struct receiver *receiver = owner;
+    struct job *job = &receiver->job;
+
+    job_take_runstate(job, reply);
+    if (strcmp(job->runstate, "running") == 0)
+        receiver->ran = true;
+    if (reply->error != NULL)
+        job_done(job, STATUS_FAILED, "QEMU: %s", reply->error);
+    else
+        job_ask(job, "query-migrate", NULL, on_migration);
+}
+
+static void
+on_objects(void *owner, const struct qmp_reply *reply)
+{
+    struct receiver *receiver = owner;
+    json_t *object;
+    size_t i;
+
+    json_array_foreach(reply->value, i, object)
+    {
+        const char *name = json_string_value(json_object_get(object, "name"));
+
+        if (name != NULL &&
+            strncmp(name, MARK_PREFIX, strlen(MARK_PREFIX)) == 0)
+            take_mark(receiver, name);
+    }
+    job_ask(&receiver->job, "query-status", NULL, on_runstate);
+}
+
+void
+receiver_attach(struct receiver *receiver)
+{
+    receiver->together = true;
+    job_ask(&receiver->job, "qom-list", json_pack("{s:s}", "path", "/objects"),
+            on_objects);
+}

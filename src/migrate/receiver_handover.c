@@ -1,0 +1,369 @@
+/*
+ * Drives the destination's machine of the handover (wire/handover.h): what QEMU
+ * is in and what the partner says goes in, orders and words come out.
+ *
+ * A guest that has arrived waits for the source's word for as long as it takes.
+ * Where only a farewell is waited for, the timer `leave` ends it:
+ *
+ *   taken, and the partner is there      5 s for its bye
+ *   taken, and it is not                 5 s for it to come back and hear of it
+ *   QEMU is gone                         5 s; less once the source has kept it
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "io/loop.h"
+#include "io/timer.h"
+#include "migrate/output.h"
+#include "migrate/receiver_state.h"
+#include "migrate/teller.h"
+#include "wire/progress_text.h"
+
+enum {
+    REPLY_MS = 10000,
+    AGAIN_MS = 5, /* each is downtime */
+    FAREWELL_MS = 5000,
+    SOON_MS = 200,
+    INSTRUCTED_MS = 3000
+};
+
+static void
+ask_qemu(struct receiver *receiver, const char *name, json_t *arguments,
+         void (*on_reply)(void *arg, const struct qmp_reply *reply))
+{
+    const struct qmp_command command = { .name = name,
+                                         .arguments = arguments,
+                                         .timeout_ms = REPLY_MS,
+                                         .on_reply = on_reply,
+                                         .arg = receiver };
+
+    /* A connection that has ended says so by itself. */
+    if (qmp_execute(receiver->job.qmp, &command) != 0)
+        log_debug("QMP: %s can't be sent", name);
+    json_decref(arguments);
+}
+
+static void
+on_announced(void *owner, const struct qmp_reply *reply)
+{
+    (void)owner;
+    if (reply->error != NULL)
+        log_info("network: QEMU does not announce the VM anew: %s",
+                 reply->error);
+}
+
+static void
+on_filter(void *owner, const struct qmp_reply *reply)
+{
+    json_t *nic;
+    size_t i;
+
+    (void)owner;
+    json_array_foreach(reply->value, i, nic)
+    {
+        const char *name = json_string_value(json_object_get(nic, "name"));
+        const char *mac = json_string_value(json_object_get(nic, "main-mac"));
+
+        if (name != NULL && mac != NULL)
+            log_info("network: NIC %s with MAC %s is announced here", name,
+                     mac);
+    }
+}
+
+/* As QEMU does by itself when the guest starts; once more does no harm where
+ * the first was too early for a bridge. */
+static void
+announce(struct receiver *receiver)
+{
+    ask_qemu(receiver, "announce-self",
+             json_pack("{s:i, s:i, s:i, s:i}", "initial", 50, "max", 550,
+                       "rounds", 5, "step", 100),
+             on_announced);
+    ask_qemu(receiver, "query-rx-filter", NULL, on_filter);
+}
+
+static void
+on_continued(void *owner, const struct qmp_reply *reply)
+{
+    struct receiver *receiver = owner;
+
+    if (reply->error != NULL && reply->error_class != NULL) {
+        job_done(&receiver->job, STATUS_UNKNOWN,
+                 "VM: has arrived and is paused, but QEMU does not continue "
+                 "it: %s; the command cont starts it, or mig-recv --release",
+                 reply->error);
+        return;
+    }
+    receiver->ran = true;
+    json_text_copy(receiver->job.runstate, sizeof receiver->job.runstate,
+                   "running");
+    announce(receiver);
+    receiver_step(receiver, DESTINATION_QEMU_RUNS);
+}
+
+static void
+on_quit(void *owner, const struct qmp_reply *reply)
+{
+    (void)owner;
+    if (reply->error != NULL)
+        log_debug("QMP: quit: %s", reply->error);
+}
+
+static void
+obey(struct receiver *receiver, enum handover_order order)
+{
+    if (order == ORDER_CONT) {
+        receiver_mark(receiver, MARK_STARTED);
+        ask_qemu(receiver, "cont", NULL, on_continued);
+    } else if (order == ORDER_QUIT) {
+        log_info("QEMU: is told to quit: the VM stays at the source");
+        ask_qemu(receiver, "quit", NULL, on_quit);
+    }
+}
+
+static enum partner_type
+type_of(enum handover_say what)
+{
+    switch (what) {
+    case SAY_PREPARED: return PARTNER_PREPARED;
+    case SAY_ARRIVED: return PARTNER_ARRIVED;
+    case SAY_RUNNING: return PARTNER_RUNNING;
+    case SAY_FAILED: return PARTNER_FAILED;
+    case SAY_DISCARDED: return PARTNER_DISCARDED;
+    case SAY_GONE: return PARTNER_GONE;
+    case SAY_RELEASE_ASKED: return PARTNER_RELEASE_ASKED;
+    case SAY_CANCEL: return PARTNER_CANCEL;
+    default: return PARTNER_OTHER;
+    }
+}
+
+static void
+say(struct receiver *receiver, enum handover_say what)
+{
+    struct partner_message message = { .type = type_of(what) };
+
+    if (message.type == PARTNER_OTHER || receiver->talk == NULL)
+        return;
+    if (message.type == PARTNER_FAILED)
+        snprintf(message.why, sizeof message.why, "%s", receiver->why);
+    partner_talk_say(receiver->talk, &message);
+}
+
+/* The numbers are the source's, which knows them. */
+static void
+report(struct receiver *receiver, enum exit_status status, const char *text)
+{
+    char numbers[PROGRESS_TEXT_MAX] = "";
+    struct job *job = &receiver->job;
+
+    if (receiver->there.migration.total_time_ms > 0) {
+        progress_report_text(numbers, &receiver->there);
+        job->progress = receiver->there;
+    }
+    job_done(job, status, "%s%s%s", text, numbers[0] != '\0' ? ": " : "",
+             numbers);
+}
+
+static void
+finish(struct receiver *receiver, enum exit_status status)
+{
+    struct job *job = &receiver->job;
+
+    switch (receiver->handover.state) {
+    case DESTINATION_TAKEN:
+        report(receiver, status,
+               receiver->ran ? "VM: has arrived and runs"
+                             : "VM: has arrived and is paused, as it was; the "
+                               "command cont starts it");
+        break;
+    case DESTINATION_EMPTY:
+        job->runstate[0] = '\0';
+        job_done(job, receiver->interrupted ? STATUS_CANCELLED : status,
+                 "migration: the VM is not here%s%s%s%s",
+                 receiver->why[0] != '\0' ? ": " : "", receiver->why,
+                 receiver->their_why[0] != '\0' ? "; the source says: " : "",
+                 receiver->their_why);
+        break;
+    default:
+        job_done(job, status,
+                 "migration: left, and the VM %s; mig-recv --attach goes on "
+                 "with it",
+                 receiver->handover.state == DESTINATION_ARRIVED
+                     ? "has arrived and is paused"
+                     : "may still come");
+    }
+}
+
+static void
+watch_leave(struct receiver *receiver)
+{
+    const struct handover_destination *handover = &receiver->handover;
+    int situation = (int)handover->state * 16 + (int)handover->heard * 2 +
+                    (handover->partner ? 1 : 0);
+
+    if (situation == receiver->leave_for)
+        return;
+    receiver->leave_for = situation;
+    timer_stop(receiver->leave);
+    if (handover->state == DESTINATION_TAKEN)
+        timer_start(receiver->leave, FAREWELL_MS);
+    else if (handover->state == DESTINATION_EMPTY ||
+             handover->state == DESTINATION_DEAD)
+        timer_start(receiver->leave,
+                    handover->heard == WORD_KEPT ? SOON_MS : FAREWELL_MS);
+}
+
+void
+receiver_step(struct receiver *receiver, enum destination_event event)
+{
+    enum destination_state before = receiver->handover.state;
+    struct handover_acts acts;
+
+    if (receiver->job.over)
+        return;
+    acts = handover_destination_step(&receiver->handover, event);
+    obey(receiver, acts.order);
+    say(receiver, acts.say);
+    teller_tell(receiver->teller, acts.tell);
+    if (before != DESTINATION_ARRIVED &&
+        receiver->handover.state == DESTINATION_ARRIVED)
+        log_info("VM: has arrived, and waits for the source's word");
+    watch_leave(receiver);
+    if (acts.finish)
+        finish(receiver, acts.status);
+}
+
+void
+receiver_on_leave(void *arg)
+{
+    struct receiver *receiver = arg;
+    struct handover_acts acts =
+        handover_destination_step(&receiver->handover, DESTINATION_LEAVE);
+
+    if (acts.tell != TELL_NOTHING)
+        log_warnx("handover: %s", handover_tell_text(acts.tell));
+    finish(receiver, acts.status);
+}
+
+/* It waits on: a new tunnel, or mig-send --attach, may yet bring the word. */
+void
+receiver_handover_told(void *arg, enum handover_tell tell)
+{
+    struct receiver *receiver = arg;
+
+    if (tell == TELL_TWO_GUESTS)
+        timer_start(receiver->leave, INSTRUCTED_MS);
+}
+
+static void
+take_progress(struct receiver *receiver, const struct partner_message *message)
+{
+    struct migration migration;
+    struct job *job = &receiver->job;
+    bool is_new;
+
+    migration_parse(&migration, message->body);
+    is_new = receiver->there.migration.status != migration.status;
+    progress_take(&receiver->there, &migration, loop_now_ms(job->loop));
+    output_flush(job->output);
+    if (is_new)
+        log_debug("migration: status %s at the source", migration.status_name);
+    if (!migration_is_over(migration.status))
+        output_progress(job->output, &receiver->there);
+}
+
+void
+receiver_partner_says(struct receiver *receiver,
+                      const struct partner_message *message)
+{
+    switch (message->type) {
+    case PARTNER_PROGRESS: take_progress(receiver, message); break;
+    case PARTNER_GIVEN:
+        if (message->run != RUN_UNKNOWN)
+            receiver->handover.run = message->run;
+        receiver_step(receiver, DESTINATION_HEARD_GIVEN);
+        break;
+    case PARTNER_KEPT:
+        snprintf(receiver->their_why, sizeof receiver->their_why, "%s",
+                 message->why);
+        receiver_step(receiver, DESTINATION_HEARD_KEPT);
+        break;
+    case PARTNER_GONE: receiver_step(receiver, DESTINATION_HEARD_GONE); break;
+    case PARTNER_TAKE_BACK:
+        receiver_step(receiver, DESTINATION_HEARD_TAKE_BACK);
+        break;
+    case PARTNER_BYE: receiver_step(receiver, DESTINATION_HEARD_BYE); break;
+    default: break;
+    }
+}
+
+static void
+on_state(void *owner, const struct qmp_reply *reply)
+{
+    struct receiver *receiver = owner;
+    struct job *job = &receiver->job;
+    const struct migration *migration = &job->progress.migration;
+
+    receiver->looking = false;
+    if (reply->error != NULL)
+        return; /* the next update asks again */
+    job_take_runstate(job, reply);
+    if (strcmp(job->runstate, "inmigrate") == 0)
+        timer_start(receiver->again, AGAIN_MS);
+    else if (receiver->ran || strcmp(job->runstate, "running") == 0)
+        receiver_step(receiver, DESTINATION_QEMU_RUNS);
+    else if (migration->status == MIGRATION_COMPLETED)
+        receiver_step(receiver, DESTINATION_QEMU_ARRIVED);
+    else if (migration->status == MIGRATION_POSTCOPY_PAUSED)
+        receiver_step(receiver, DESTINATION_QEMU_BROKEN);
+    else
+        receiver_step(receiver, DESTINATION_QEMU_POSTCOPY);
+}
+
+void
+receiver_look(struct receiver *receiver)
+{
+    if (receiver->looking)
+        return;
+    receiver->looking = true;
+    ask_qemu(receiver, "query-status", NULL, on_state);
+}
+
+void
+receiver_handover_update(struct receiver *receiver, bool whole)
+{
+    const struct migration *migration = &receiver->job.progress.migration;
+
+    if (migration->status == MIGRATION_FAILED ||
+        migration->status == MIGRATION_CANCELLED) {
+        if (!whole)
+            return; /* why follows */
+        snprintf(receiver->why, sizeof receiver->why, "%s", migration->error);
+        receiver_step(receiver, DESTINATION_QEMU_FAILED);
+    } else if (migration->status == MIGRATION_COMPLETED ||
+               migration_is_postcopy(migration)) {
+        if (receiver->handover.state != DESTINATION_TAKEN &&
+            receiver->handover.state != DESTINATION_STARTING)
+            receiver_look(receiver);
+    }
+}
+
+void
+receiver_handover_event(struct receiver *receiver, const char *name,
+                        const json_t *data)
+{
+    const char *nic = json_string_value(json_object_get(data, "name"));
+
+    if (strcmp(name, "RESUME") == 0) {
+        log_info("VM: runs here");
+        receiver->ran = true;
+        json_text_copy(receiver->job.runstate, sizeof receiver->job.runstate,
+                       "running");
+        if (receiver->handover.state != DESTINATION_STARTING)
+            receiver_step(receiver, DESTINATION_QEMU_RUNS);
+    } else if (strcmp(name, "NIC_RX_FILTER_CHANGED") == 0) {
+        log_info("network: the guest has set up NIC %s anew",
+                 nic != NULL ? nic : "without a name");
+    }
+}

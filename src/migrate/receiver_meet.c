@@ -1,0 +1,391 @@
+/*
+ * Before a migration with a partner:
+ *
+ *   attach to the tunnel     there is none: work alone
+ *   the partner has come     facts: what QEMU is here
+ *   its plan                 settings, `stop`, a mark, migrate-incoming
+ *   prepared                 see receiver_handover.c
+ *
+ * A plan that can't be carried out is refused, and another one may follow:
+ * until migrate-incoming nothing has happened that could not be undone.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "io/loop.h"
+#include "migrate/gather.h"
+#include "migrate/receiver_state.h"
+#include "migrate/teller.h"
+
+enum { VALUE_MAX = 64 };
+
+static void
+say_facts(struct receiver *receiver)
+{
+    const struct partner_message facts = { .type = PARTNER_FACTS,
+                                           .body = receiver->facts };
+
+    if (receiver->talk != NULL && receiver->facts != NULL &&
+        partner_talk_there(receiver->talk) && !receiver->job.begun &&
+        !receiver->preparing)
+        partner_talk_say(receiver->talk, &facts);
+}
+
+void
+receiver_refuse(struct receiver *receiver, const char *why)
+{
+    struct partner_message refused = { .type = PARTNER_REFUSED };
+
+    receiver->preparing = false;
+    snprintf(refused.why, sizeof refused.why, "%s", why);
+    if (receiver->talk != NULL)
+        partner_talk_say(receiver->talk, &refused);
+    log_warnx("migration: refused: %s", why);
+}
+
+static void
+add_setting(struct settings *settings, enum setting_kind kind, const char *name,
+            const char *value)
+{
+    struct setting setting = { .kind = kind };
+
+    snprintf(setting.name, sizeof setting.name, "%s", name);
+    snprintf(setting.value, sizeof setting.value, "%s", value);
+    /* What is only to be off, or to tell of changes, may be missing, and so may
+     * what only saves the disks from being used too early. */
+    setting.optional = strcmp(value, "off") == 0 ||
+                       strcmp(name, "events") == 0 ||
+                       strcmp(name, "late-block-activate") == 0;
+    settings_default(settings, &setting);
+}
+
+static void
+value_text(char text[VALUE_MAX], const json_t *value)
+{
+    if (json_is_integer(value))
+        snprintf(text, VALUE_MAX, "%" JSON_INTEGER_FORMAT,
+                 json_integer_value(value));
+    else if (json_is_real(value))
+        snprintf(text, VALUE_MAX, "%g", json_real_value(value));
+    else
+        snprintf(text, VALUE_MAX, "%s", json_is_true(value) ? "on" : "off");
+}
+
+static void
+take_settings(struct receiver *receiver, const struct partner_message *plan)
+{
+    struct settings *settings = &receiver->settings;
+    char text[VALUE_MAX];
+    const char *name;
+    json_t *value;
+
+    settings->count = 0;
+    json_object_foreach(plan->capabilities, name, value)
+    {
+        value_text(text, value);
+        add_setting(settings, SETTING_CAPABILITY, name, text);
+    }
+    json_object_foreach(plan->parameters, name, value)
+    {
+        value_text(text, value);
+        add_setting(settings, SETTING_PARAMETER, name,
+                    json_is_string(value) ? json_string_value(value) : text);
+    }
+    add_setting(settings, SETTING_CAPABILITY, "events", "on");
+    add_setting(settings, SETTING_CAPABILITY, "late-block-activate", "on");
+}
+
+/* What was given here, too, has to be the same. */
+static bool
+agrees(struct receiver *receiver, const struct setting *own,
+       char why[PARTNER_WHY_MAX])
+{
+    const char *theirs =
+        settings_get(&receiver->settings, own->kind, own->name);
+
+    if (theirs == NULL) {
+        settings_default(&receiver->settings, own);
+        return true;
+    }
+    if (strcmp(theirs, own->value) == 0)
+        return true;
+    snprintf(why, PARTNER_WHY_MAX,
+             "mig-recv was given %s=%s, and mig-send has %s for both; give it "
+             "to mig-send alone",
+             own->name, own->value, theirs);
+    return false;
+}
+
+static bool
+merge_own(struct receiver *receiver, char why[PARTNER_WHY_MAX])
+{
+    const struct job_config *config = receiver->options.config;
+    struct setting own = { .kind = SETTING_CAPABILITY };
+
+    for (size_t i = 0; i < config->given; i++)
+        if (!agrees(receiver, &config->settings.list[i], why))
+            return false;
+    if (config->multifd == 0)
+        return true;
+    snprintf(own.name, sizeof own.name, "multifd");
+    snprintf(own.value, sizeof own.value, "on");
+    if (!agrees(receiver, &own, why))
+        return false;
+    own.kind = SETTING_PARAMETER;
+    snprintf(own.name, sizeof own.name, "multifd-channels");
+    snprintf(own.value, sizeof own.value, "%" PRIu64, config->multifd);
+    return agrees(receiver, &own, why);
+}
+
+static void
+take_plan(struct receiver *receiver, const struct partner_message *plan)
+{
+    const char *id = partner_talk_heard_id(receiver->talk);
+    char why[PARTNER_WHY_MAX];
+
+    if (receiver->job.begun || receiver->preparing || id[0] == '\0') {
+        if (strcmp(id, partner_talk_id(receiver->talk)) != 0)
+            receiver_refuse(receiver, "this QEMU is prepared for another "
+                                      "migration already; start it anew");
+        return;
+    }
+    take_settings(receiver, plan);
+    if (!merge_own(receiver, why)) {
+        receiver_refuse(receiver, why);
+        job_done(&receiver->job, STATUS_USAGE, "%s; nothing was started", why);
+        return;
+    }
+    log_info("migration: mig-send has a plan for it; preparing");
+    partner_talk_set_id(receiver->talk, id);
+    receiver->run = plan->run;
+    receiver->unwanted = false;
+    receiver->preparing = true;
+    receiver->job.settings = &receiver->settings;
+    job_apply(&receiver->job);
+}
+
+static void
+on_marked(void *owner, const struct qmp_reply *reply)
+{
+    (void)owner;
+    if (reply->error != NULL)
+        log_debug("QMP: object-add: %s", reply->error);
+}
+
+void
+receiver_mark(struct receiver *receiver, const char *what)
+{
+    char id[sizeof MARK_PREFIX + PARTNER_ID_MAX + sizeof MARK_STARTED];
+    json_t *arguments;
+    struct qmp_command command = { .name = "object-add",
+                                   .timeout_ms = 10000,
+                                   .on_reply = on_marked,
+                                   .arg = receiver };
+
+    if (receiver->talk == NULL)
+        return;
+    snprintf(id, sizeof id, MARK_PREFIX "%s%s", partner_talk_id(receiver->talk),
+             what);
+    arguments = json_pack("{s:s, s:s}", "qom-type", "rng-builtin", "id", id);
+    command.arguments = arguments;
+    if (qmp_execute(receiver->job.qmp, &command) != 0)
+        log_warnx("QMP: object-add can't be sent");
+    json_decref(arguments);
+}
+
+static void
+on_stopped(void *owner, const struct qmp_reply *reply)
+{
+    struct receiver *receiver = owner;
+
+    if (reply->error != NULL) {
+        receiver_refuse(receiver, reply->error);
+        return;
+    }
+    receiver_mark(receiver, receiver->run == RUN_NO ? MARK_PAUSED : MARK_RUN);
+    receiver_incoming(receiver);
+}
+
+void
+receiver_prepare(struct receiver *receiver)
+{
+    job_ask(&receiver->job, "stop", NULL, on_stopped);
+}
+
+void
+receiver_prepared(struct receiver *receiver)
+{
+    receiver->preparing = false;
+    receiver->there = receiver->job.progress;
+    handover_destination_init(&receiver->handover, receiver->run);
+    if (receiver->talk != NULL && partner_talk_there(receiver->talk))
+        receiver_step(receiver, DESTINATION_CAME);
+    receiver_step(receiver, DESTINATION_QEMU_WAITING);
+    if (receiver->unwanted)
+        receiver_step(receiver, DESTINATION_HEARD_KEPT);
+}
+
+static void
+on_gathered(void *arg, json_t *facts, const char *why)
+{
+    struct receiver *receiver = arg;
+
+    receiver->facts = json_incref(facts);
+    gather_free(receiver->gather);
+    receiver->gather = NULL;
+    if (receiver->facts != NULL)
+        say_facts(receiver);
+    else
+        job_done(&receiver->job, STATUS_FAILED,
+                 "QEMU: can't be asked what it is: %s; nothing was started",
+                 why);
+}
+
+static bool
+attaches(const struct receiver *receiver)
+{
+    return receiver->options.config->attach ||
+           receiver->options.config->release || receiver->waits;
+}
+
+static void
+on_up(void *arg, bool partner)
+{
+    struct receiver *receiver = arg;
+    const struct gather_options gather = { .qmp = receiver->job.qmp,
+                                           .on_done = on_gathered,
+                                           .arg = receiver };
+
+    if (receiver->together && !receiver->releasing)
+        return;
+    receiver->together = true;
+    if (receiver->waits && !receiver->job.begun) {
+        log_info("QEMU: waits for the VM already; going on with that");
+        receiver_attach(receiver);
+        return;
+    }
+    if (attaches(receiver)) {
+        if (!partner && receiver->releasing) {
+            receiver->releasing = false;
+            receiver_step(receiver, DESTINATION_RELEASE);
+        }
+        return;
+    }
+    if (!partner)
+        log_info("migration: waits for mig-send at the source");
+    receiver->gather = gather_new(&gather);
+    if (receiver->gather == NULL)
+        job_done(&receiver->job, STATUS_FAILED,
+                 "migration: %s; nothing was started", strerror(errno));
+}
+
+static void
+on_came(void *arg)
+{
+    struct receiver *receiver = arg;
+
+    teller_partner_came(receiver->teller);
+    if (!receiver->job.begun) {
+        say_facts(receiver);
+        return;
+    }
+    receiver_step(receiver, DESTINATION_CAME);
+    if (!receiver->releasing)
+        return;
+    receiver->releasing = false;
+    receiver_step(receiver, DESTINATION_RELEASE);
+}
+
+static void
+on_left(void *arg)
+{
+    struct receiver *receiver = arg;
+
+    if (receiver->job.begun)
+        receiver_step(receiver, DESTINATION_LEFT);
+    else
+        log_info("migration: mig-send has left before it began; waits for it");
+}
+
+static void
+on_message(void *arg, const struct partner_message *message)
+{
+    struct receiver *receiver = arg;
+
+    if (message->type == PARTNER_PLAN)
+        take_plan(receiver, message);
+    else if (receiver->job.begun)
+        receiver_partner_says(receiver, message);
+    else if (message->type == PARTNER_KEPT && receiver->preparing)
+        receiver->unwanted = true;
+}
+
+static void
+on_request(void *arg, enum helper_request request)
+{
+    struct receiver *receiver = arg;
+
+    if (request == REQUEST_CANCEL)
+        receiver_cancel(receiver);
+    else if (request == REQUEST_RELEASE && receiver->job.begun)
+        receiver_step(receiver, DESTINATION_RELEASE);
+}
+
+static void
+on_talk_end(void *arg, bool absent, bool refused, const char *why)
+{
+    struct receiver *receiver = arg;
+
+    partner_talk_free(receiver->talk);
+    receiver->talk = NULL;
+    if (receiver->releasing && absent) {
+        receiver->releasing = false;
+        receiver_step(receiver, DESTINATION_RELEASE);
+    } else if (absent && receiver->waits && !receiver->job.begun) {
+        log_info("migration: works alone: %s", why);
+        job_check_settings(&receiver->job);
+    } else if (attaches(receiver) || receiver->job.begun) {
+        log_warnx("partner: %s", why);
+        if (receiver->handover.partner)
+            receiver_step(receiver, DESTINATION_LEFT);
+    } else if (absent) {
+        log_info("migration: works alone: %s", why);
+        job_apply(&receiver->job);
+    } else {
+        job_done(&receiver->job, STATUS_FAILED,
+                 "partner: %s%s; nothing was started", why,
+                 refused ? " (another mig-recv may be at work)" : "");
+    }
+}
+
+bool
+receiver_talk_open(struct receiver *receiver)
+{
+    const struct partner_talk_options options = {
+        .loop = receiver->job.loop,
+        .path = receiver->options.config->control_path,
+        .program = "mig-recv",
+        .on_up = on_up,
+        .on_came = on_came,
+        .on_left = on_left,
+        .on_message = on_message,
+        .on_request = on_request,
+        .on_end = on_talk_end,
+        .arg = receiver,
+    };
+
+    receiver->talk = partner_talk_new(&options);
+    if (receiver->talk == NULL)
+        job_done(&receiver->job, STATUS_FAILED, "migration: out of memory");
+    return receiver->talk != NULL;
+}
+
+void
+receiver_meet(struct receiver *receiver)
+{
+    receiver_talk_open(receiver);
+}

@@ -1,0 +1,165 @@
+/* What the files of the receiver share; see receiver.c. */
+#ifndef MIGRATE_RECEIVER_STATE_H
+#define MIGRATE_RECEIVER_STATE_H
+
+#include "migrate/partner_talk.h"
+#include "migrate/receiver.h"
+#include "wire/handover.h"
+
+struct gather;
+struct teller;
+struct timer;
+
+struct receiver {
+    struct job job;
+    struct job_options options; /* as they were given */
+    struct timer *again;
+    pid_t qemu;    /* its process id; 0 if it is not known for certain */
+    bool waits;    /* it did so before we came */
+    bool listened; /* it was seen to, at our path */
+    bool arrived;  /* QEMU said so */
+    unsigned tries;
+
+    /* With a partner; see receiver_meet.c. */
+    struct partner_talk *talk;
+    bool together; /* there is a tunnel to a partner */
+    struct gather *gather;
+    json_t *facts;               /* of the QEMU here */
+    struct settings settings;    /* as the plan has them */
+    enum handover_run run;       /* as the plan has it */
+    bool preparing;              /* a plan is being carried out */
+    bool unwanted;               /* it was withdrawn meanwhile */
+    char id[PARTNER_ID_MAX + 1]; /* of the migration, by a mark; or "" */
+
+    /* See receiver_handover.c. */
+    struct handover_destination handover;
+    struct teller *teller;
+    struct timer *leave;   /* when it is time to end without a word */
+    int leave_for;         /* the situation that it was started for */
+    bool ran;              /* RESUME was seen, or a mark of an earlier one */
+    bool proved;           /* a mark tells whether it has run */
+    bool looking;          /* query-status is under way */
+    bool releasing;        /* --release: as soon as the partner is known */
+    bool interrupted;      /* a person wants to stop */
+    struct progress there; /* how far the source is, as it says */
+    char why[PARTNER_WHY_MAX]; /* why the migration has failed here */
+    char their_why[PARTNER_WHY_MAX];
+};
+
+/* Objects in QEMU, of no use to it, that tell a later mig-recv what was done:
+ * "mig-recv-" and the migration's id, with this behind it. */
+#define MARK_PREFIX "mig-recv-"
+#define MARK_RUN "-run"         /* it is to run when it has arrived */
+#define MARK_PAUSED "-paused"   /* it is not */
+#define MARK_STARTED "-started" /* `cont` was about to be sent */
+
+/**
+ * receiver_unix_path(receiver):
+ * Return where QEMU is to listen.
+ */
+const char *receiver_unix_path(const struct receiver *receiver);
+
+/**
+ * receiver_has_exited(receiver):
+ * Return whether there is a proof that QEMU has.
+ */
+bool receiver_has_exited(const struct receiver *receiver);
+
+/**
+ * receiver_follow(receiver):
+ * QEMU waits: follow the migration.
+ */
+void receiver_follow(struct receiver *receiver);
+
+/**
+ * receiver_incoming(receiver):
+ * Let QEMU wait for the VM, or follow what it does already.
+ */
+void receiver_incoming(struct receiver *receiver);
+
+/**
+ * receiver_meet(receiver):
+ * Look for the partner; alone, go on as without.  If there is one, wait for its
+ * plan and carry it out.
+ */
+void receiver_meet(struct receiver *receiver);
+
+/**
+ * receiver_prepare(receiver):
+ * The plan's settings are set: let QEMU wait for a VM that arrives paused.
+ */
+void receiver_prepare(struct receiver *receiver);
+
+/**
+ * receiver_refuse(receiver, why):
+ * The plan can't be carried out: tell the partner, and wait for another one.
+ */
+void receiver_refuse(struct receiver *receiver, const char *why);
+
+/**
+ * receiver_prepared(receiver):
+ * QEMU waits for the VM: the handover begins.
+ */
+void receiver_prepared(struct receiver *receiver);
+
+/**
+ * receiver_attach(receiver):
+ * Find out what a migration that began before has come to, and go on with it.
+ */
+void receiver_attach(struct receiver *receiver);
+
+/**
+ * receiver_talk_open(receiver):
+ * Attach to the tunnel.  Return whether that could be begun; if not, the job
+ * ends.
+ */
+bool receiver_talk_open(struct receiver *receiver);
+
+/**
+ * receiver_mark(receiver, what):
+ * Leave a mark in QEMU for a later mig-recv.
+ */
+void receiver_mark(struct receiver *receiver, const char *what);
+
+/**
+ * receiver_step(receiver, event):
+ * Take ${event} into the handover's machine, and do what it answers.  May end
+ * the job.
+ */
+void receiver_step(struct receiver *receiver, enum destination_event event);
+
+/**
+ * receiver_partner_says(receiver, message):
+ * The same with a statement of the partner's.
+ */
+void receiver_partner_says(struct receiver *receiver,
+                           const struct partner_message *message);
+
+/**
+ * receiver_handover_update(receiver, whole):
+ * The job's on_update, with a partner.
+ */
+void receiver_handover_update(struct receiver *receiver, bool whole);
+
+/**
+ * receiver_handover_event(receiver, name, data):
+ * QEMU sent this event, with a partner.
+ */
+void receiver_handover_event(struct receiver *receiver, const char *name,
+                             const json_t *data);
+
+/**
+ * receiver_look(receiver):
+ * Ask QEMU for its runstate, now that the migration's status has changed.
+ */
+void receiver_look(struct receiver *receiver);
+
+/**
+ * receiver_handover_told(arg, tell):
+ * receiver_on_leave(arg):
+ * The teller's on_told; the timer of this name.  ${arg} is the receiver.
+ */
+void receiver_handover_told(void *arg, enum handover_tell tell);
+void receiver_on_leave(void *arg);
+
+#endif

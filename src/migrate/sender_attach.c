@@ -1,0 +1,106 @@
+/*
+ * mig-send comes back to a migration that began before: after it died, or to
+ * release the guest.  First QEMU says what has become of it, then the partner
+ * is looked for.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "migrate/sender_state.h"
+
+/* With postcopy-ram on, it may have been ordered by the one before. */
+static bool
+has_postcopy(const json_t *capabilities)
+{
+    json_t *entry;
+    size_t i;
+
+    json_array_foreach(capabilities, i, entry)
+    {
+        const char *name =
+            json_string_value(json_object_get(entry, "capability"));
+        if (name != NULL && strcmp(name, "postcopy-ram") == 0)
+            return json_is_true(json_object_get(entry, "state"));
+    }
+    return capabilities == NULL;
+}
+
+static void
+go_on(struct sender *sender)
+{
+    sender->planned = true;
+    sender->prepared = true;
+    sender->was_running = sender->runs;
+    if (sender->options.config->release)
+        sender->releasing = true;
+    if (!sender_talk_open(sender))
+        return;
+    partner_talk_adopt_id(sender->talk);
+    if (sender->handover.state == SOURCE_KEPT && !sender->releasing)
+        log_info("migration: there is none, the VM is here");
+}
+
+static void
+on_capabilities(void *owner, const struct qmp_reply *reply)
+{
+    struct sender *sender = owner;
+
+    sender_step(sender, has_postcopy(reply->value) ? SOURCE_QEMU_MAY_SPLIT
+                                                   : SOURCE_QEMU_MOVING);
+    sender_follow(sender);
+    go_on(sender);
+}
+
+static void
+on_migration(void *owner, const struct qmp_reply *reply)
+{
+    struct sender *sender = owner;
+    struct job *job = &sender->job;
+    struct migration migration;
+
+    migration_parse(&migration, reply->value);
+    job_begin(job);
+    job->progress.migration = migration;
+    log_info("migration: its status is '%s', and the VM's '%s'",
+             migration.status_name, job->runstate);
+    handover_source_init(&sender->handover, RUN_UNKNOWN);
+    if (migration.status == MIGRATION_COMPLETED) {
+        sender->handed = true;
+        sender_step(sender,
+                    sender->runs ? SOURCE_QEMU_RUNS : SOURCE_QEMU_COMPLETED);
+        go_on(sender);
+    } else if (migration_is_idle(migration.status)) {
+        sender_step(sender, SOURCE_QEMU_KEPT);
+        go_on(sender);
+    } else {
+        sender->handover.run = sender->runs ? RUN_YES : RUN_UNKNOWN;
+        sender->stops = 0;
+        sender->state = SENDER_MIGRATING;
+        job_ask(job, "query-migrate-capabilities", NULL, on_capabilities);
+    }
+}
+
+static void
+on_runstate(void *owner, const struct qmp_reply *reply)
+{
+    struct sender *sender = owner;
+    struct job *job = &sender->job;
+
+    job_take_runstate(job, reply);
+    sender->runs = strcmp(job->runstate, "running") == 0;
+    if (reply->error != NULL)
+        job_done(job, STATUS_FAILED, "QEMU: %s", reply->error);
+    else if (strcmp(job->runstate, "inmigrate") == 0)
+        job_done(job, STATUS_FAILED,
+                 "VM: this QEMU waits for a VM (state 'inmigrate'): it is a "
+                 "destination, for mig-recv");
+    else
+        job_ask(job, "query-migrate", NULL, on_migration);
+}
+
+void
+sender_attach(struct sender *sender)
+{
+    sender->together = true;
+    job_ask(&sender->job, "query-status", NULL, on_runstate);
+}

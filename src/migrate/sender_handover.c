@@ -1,0 +1,380 @@
+/*
+ * Drives the source's machine of the handover (wire/handover.h): what QEMU is
+ * in and what the partner says goes in, orders and words come out.
+ *
+ * The machine says itself when there is nothing left to do, if all goes well.
+ * Where it waits for a word that may never come, the timer `leave` ends it:
+ *
+ *   kept, and the partner is there      10 s for it to quit its QEMU
+ *   kept, and it is not                  5 s for it to come back
+ *   given, and it is not there          --wait, with an instruction meanwhile
+ *   only a person can go on              3 s after the instruction
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "io/loop.h"
+#include "io/timer.h"
+#include "migrate/process.h"
+#include "migrate/sender_state.h"
+#include "migrate/teller.h"
+#include "wire/send_outcome.h"
+
+enum {
+    REPLY_MS = 10000,
+    KEPT_MS = 10000,
+    ALONE_MS = 5000,
+    INSTRUCTED_MS = 3000,
+    PROGRESS_MS = 450, /* less than between two updates */
+    EXIT_POLL_MS = 50,
+    EXIT_LOOKS = 100
+};
+
+static void
+tell_qemu(struct sender *sender, const char *name,
+          void (*on_reply)(void *arg, const struct qmp_reply *reply))
+{
+    const struct qmp_command command = { .name = name,
+                                         .timeout_ms = REPLY_MS,
+                                         .on_reply = on_reply,
+                                         .arg = sender };
+
+    /* A connection that has ended says so by itself. */
+    if (qmp_execute(sender->job.qmp, &command) != 0)
+        log_warnx("QMP: %s can't be sent", name);
+}
+
+static void
+on_cancelled(void *owner, const struct qmp_reply *reply)
+{
+    struct sender *sender = owner;
+
+    if (reply->error == NULL)
+        return;
+    sender->cancelling = false;
+    if (!sender->refused)
+        log_warnx("migration: QEMU does not cancel it: %s; trying again",
+                  reply->error);
+    sender->refused = true;
+}
+
+static void
+on_continued(void *owner, const struct qmp_reply *reply)
+{
+    struct sender *sender = owner;
+
+    if (reply->error != NULL) {
+        job_done(&sender->job, STATUS_FAILED,
+                 "VM: is here again, but QEMU does not continue it: %s",
+                 reply->error);
+        return;
+    }
+    json_text_copy(sender->job.runstate, sizeof sender->job.runstate,
+                   "running");
+    sender_step(sender, SOURCE_QEMU_RUNS);
+}
+
+static void
+on_postcopy_started(void *owner, const struct qmp_reply *reply)
+{
+    (void)owner;
+    if (reply->error != NULL)
+        log_warnx("migration: QEMU does not begin postcopy: %s", reply->error);
+}
+
+static void
+obey(struct sender *sender, enum handover_order order)
+{
+    switch (order) {
+    case ORDER_ASK:
+        if (sender->job.follow != NULL)
+            follow_ask(sender->job.follow);
+        break;
+    case ORDER_CANCEL:
+        if (sender->cancelling)
+            break;
+        sender->cancelling = true;
+        sender->cancelled = true;
+        tell_qemu(sender, "migrate_cancel", on_cancelled);
+        break;
+    case ORDER_CONT: tell_qemu(sender, "cont", on_continued); break;
+    case ORDER_START_POSTCOPY:
+        tell_qemu(sender, "migrate-start-postcopy", on_postcopy_started);
+        break;
+    case ORDER_QUIT:
+    case ORDER_NOTHING: break;
+    }
+}
+
+static void
+say(struct sender *sender, enum handover_say what)
+{
+    struct partner_message message = { .type = PARTNER_OTHER };
+    const struct job *job = &sender->job;
+
+    switch (what) {
+    case SAY_GIVEN:
+        message.type = PARTNER_GIVEN;
+        message.run = sender->handover.run;
+        message.postcopy = !sender->handover.whole;
+        break;
+    case SAY_KEPT:
+        message.type = PARTNER_KEPT;
+        message.running = strcmp(job->runstate, "running") == 0;
+        snprintf(message.why, sizeof message.why, "%s",
+                 job->progress.migration.error);
+        break;
+    case SAY_GONE: message.type = PARTNER_GONE; break;
+    case SAY_TAKE_BACK: message.type = PARTNER_TAKE_BACK; break;
+    case SAY_BYE: message.type = PARTNER_BYE; break;
+    default: return;
+    }
+    if (sender->talk != NULL)
+        partner_talk_say(sender->talk, &message);
+}
+
+static void
+report_kept(struct sender *sender, enum exit_status status)
+{
+    struct job *job = &sender->job;
+    const struct migration *migration = &job->progress.migration;
+    const char *error = migration->error;
+
+    if (sender->options.config->release &&
+        strcmp(job->runstate, "running") == 0) {
+        job_done(job, STATUS_DONE, "VM: runs here, at the source, again");
+        return;
+    }
+    if (status == STATUS_CANCELLED && sender->wish == STATUS_TIMED_OUT)
+        status = STATUS_TIMED_OUT;
+    if (status == STATUS_CANCELLED || status == STATUS_TIMED_OUT)
+        error = "";
+    job_done(job, status, "migration: %s%s%s%s%s; %s",
+             migration_is_over(migration->status) ? migration->status_name
+                                                  : "not begun",
+             error[0] != '\0' ? ": " : "", error,
+             sender->their_why[0] != '\0' ? "; the destination says: " : "",
+             sender->their_why,
+             send_whereabouts(job->runstate, sender->was_running));
+}
+
+static void
+finish(struct sender *sender, enum exit_status status)
+{
+    struct job *job = &sender->job;
+
+    if (status == STATUS_DONE) {
+        if (job->follow != NULL && !sender->deaf &&
+            job->progress.migration.total_time_ms <= 0 && !sender->finishing) {
+            sender->finishing = true; /* QEMU fills it in a moment later */
+            follow_ask(job->follow);
+            return;
+        }
+        sender_report_success(sender);
+    } else if (sender->handover.state == SOURCE_KEPT) {
+        report_kept(sender, status);
+    } else {
+        job_done(job, status,
+                 "migration: left without knowing what came of it; %s",
+                 sender->instructed ? "the line above says what to do"
+                                    : "mig-send --attach goes on with it");
+    }
+}
+
+/* What may not come to an end by itself gets one. */
+static void
+watch_leave(struct sender *sender)
+{
+    const struct handover_source *handover = &sender->handover;
+    int situation = (int)handover->state * 4 + (handover->partner ? 1 : 0) +
+                    (sender->instructed ? 2 : 0);
+
+    if (situation == sender->leave_for)
+        return;
+    sender->leave_for = situation;
+    timer_stop(sender->leave);
+    if (sender->instructed)
+        timer_start(sender->leave, INSTRUCTED_MS);
+    else if (handover->state == SOURCE_KEPT)
+        timer_start(sender->leave, handover->partner ? KEPT_MS : ALONE_MS);
+    else if (handover->state == SOURCE_DEAD)
+        timer_start(sender->leave, ALONE_MS);
+    else if ((handover->state == SOURCE_GIVEN ||
+              handover->state == SOURCE_TAKING) &&
+             !handover->partner)
+        timer_start(sender->leave, sender->options.config->wait_ms);
+}
+
+void
+sender_step(struct sender *sender, enum source_event event)
+{
+    enum source_state before = sender->handover.state;
+    struct handover_acts acts;
+
+    if (sender->job.over)
+        return;
+    acts = handover_source_step(&sender->handover, event);
+    obey(sender, acts.order);
+    say(sender, acts.say);
+    teller_tell(sender->teller, acts.tell);
+    if (before != SOURCE_GIVEN && sender->handover.state == SOURCE_GIVEN)
+        log_info("handover: the guest is given to the destination");
+    watch_leave(sender);
+    if (acts.finish)
+        finish(sender, acts.status);
+}
+
+void
+sender_on_leave(void *arg)
+{
+    struct sender *sender = arg;
+    struct handover_acts acts;
+
+    acts = handover_source_step(&sender->handover, SOURCE_LEAVE);
+    say(sender, acts.say);
+    if (!sender->instructed && acts.tell != TELL_NOTHING) {
+        log_warnx("handover: %s", handover_tell_text(acts.tell));
+        sender->instructed = true;
+    }
+    finish(sender, acts.status);
+}
+
+/* An instruction means that waiting does not help, but for the partner. */
+void
+sender_handover_told(void *arg, enum handover_tell tell)
+{
+    struct sender *sender = arg;
+
+    if (tell == TELL_SEE_DESTINATION)
+        return;
+    sender->instructed = true;
+    watch_leave(sender);
+}
+
+void
+sender_partner_says(struct sender *sender,
+                    const struct partner_message *message)
+{
+    switch (message->type) {
+    case PARTNER_ARRIVED: sender_step(sender, SOURCE_HEARD_ARRIVED); break;
+    case PARTNER_RUNNING: sender_step(sender, SOURCE_HEARD_RUNNING); break;
+    case PARTNER_FAILED:
+        snprintf(sender->their_why, sizeof sender->their_why, "%s",
+                 message->why);
+        sender_step(sender, SOURCE_HEARD_EMPTY);
+        break;
+    case PARTNER_DISCARDED: sender_step(sender, SOURCE_HEARD_EMPTY); break;
+    case PARTNER_GONE: sender_step(sender, SOURCE_HEARD_GONE); break;
+    case PARTNER_CANCEL:
+        log_info("migration: the destination's operator cancels it");
+        sender_step(sender, SOURCE_HEARD_CANCEL);
+        break;
+    case PARTNER_RELEASE_ASKED:
+        sender_step(sender, SOURCE_HEARD_RELEASE_ASKED);
+        break;
+    default: break;
+    }
+}
+
+static void
+tell_progress(struct sender *sender)
+{
+    const struct migration *migration = &sender->job.progress.migration;
+    uint64_t now_ms = loop_now_ms(sender->job.loop);
+    struct partner_message message = { .type = PARTNER_PROGRESS };
+
+    if (sender->talk == NULL ||
+        (!migration_is_over(migration->status) && sender->progress_ms != 0 &&
+         now_ms - sender->progress_ms < PROGRESS_MS))
+        return;
+    sender->progress_ms = now_ms;
+    message.body = migration_json(migration);
+    partner_talk_say(sender->talk, &message);
+    partner_fini(&message);
+}
+
+static void
+on_completed_state(void *owner, const struct qmp_reply *reply)
+{
+    struct sender *sender = owner;
+
+    job_take_runstate(&sender->job, reply);
+    if (strcmp(sender->job.runstate, "running") == 0)
+        sender_step(sender, SOURCE_QEMU_RUNS);
+    else if (reply->error == NULL)
+        sender_step(sender, SOURCE_QEMU_COMPLETED);
+}
+
+/* STOP comes before "completed", so what runs then was continued by somebody.
+ * A guest that was stopped for another reason has left `stops` at 0. */
+static void
+hand_over(struct sender *sender)
+{
+    sender->handed = true;
+    if (sender->handover.run != RUN_UNKNOWN || sender->job.begun)
+        sender->handover.run =
+            sender->runs || sender->stops > 0 ? RUN_YES : RUN_NO;
+    if (sender->runs)
+        job_ask(&sender->job, "query-status", NULL, on_completed_state);
+    else
+        sender_step(sender, SOURCE_QEMU_COMPLETED);
+}
+
+void
+sender_handover_update(struct sender *sender, bool whole)
+{
+    const struct migration *migration = &sender->job.progress.migration;
+    bool fresh = follow_is_fresh(sender->job.follow);
+
+    if (whole)
+        tell_progress(sender);
+    if (migration->status == MIGRATION_COMPLETED) {
+        if (sender->finishing && whole)
+            sender_report_success(sender);
+        else if (!sender->handed)
+            hand_over(sender);
+    } else if (whole && fresh) {
+        if (migration->status == MIGRATION_POSTCOPY_PAUSED)
+            sender_step(sender, SOURCE_QEMU_BROKEN);
+        else if (migration_is_postcopy(migration))
+            sender_step(sender, SOURCE_QEMU_POSTCOPY);
+        else
+            sender_step(sender, SOURCE_QEMU_MOVING);
+    }
+}
+
+void
+sender_handover_kept(struct sender *sender)
+{
+    if (sender->job.follow != NULL)
+        sender->state = SENDER_CONCLUDING;
+    sender_step(sender, SOURCE_QEMU_KEPT);
+}
+
+void
+sender_on_exit(void *arg)
+{
+    struct sender *sender = arg;
+
+    if (sender->qemu != 0 && process_has_exited(sender->qemu)) {
+        log_warnx("QEMU: has ended");
+        sender_step(sender, SOURCE_QEMU_GONE);
+    } else if (sender->qemu != 0 && ++sender->exit_looks < EXIT_LOOKS) {
+        timer_start(sender->exit, EXIT_POLL_MS);
+    } else {
+        sender_step(sender, SOURCE_QEMU_LOST);
+    }
+}
+
+void
+sender_handover_lost(struct sender *sender)
+{
+    sender->deaf = true;
+    if (sender->finishing) {
+        sender_report_success(sender);
+        return;
+    }
+    sender->job.runstate[0] = '\0';
+    timer_start(sender->exit, 0);
+}

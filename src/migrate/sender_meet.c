@@ -1,0 +1,367 @@
+/*
+ * Before a migration with a partner:
+ *
+ *   attach to the tunnel   there is none: work alone
+ *   MEETING                both QEMUs' facts                -> compared
+ *   APPLYING               the settings of this side        -> set
+ *   PLANNING               plan: the settings of theirs     -> prepared
+ *   WAITING, ...           as alone
+ *
+ * Nothing has happened to the VM here by then.  A partner that has been told
+ * the plan may have a QEMU that waits, which can't be undone: if it comes to
+ * nothing after that, it is told that the guest is kept.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "io/loop.h"
+#include "io/timer.h"
+#include "migrate/gather.h"
+#include "migrate/sender_state.h"
+#include "migrate/teller.h"
+#include "wire/facts.h"
+#include "wire/preflight.h"
+#include "wire/preflight_text.h"
+#include "wire/setting_history.h"
+
+enum { TABLE_WIDTH = 100 };
+
+static bool
+is_for(const struct setting *setting, enum setting_place other)
+{
+    const struct setting_history *history =
+        setting_history_find(setting->kind, setting->name);
+
+    return history == NULL || history->place != other;
+}
+
+/* What this side needs of all that was asked for. */
+static void
+choose_settings(struct sender *sender)
+{
+    const struct settings *all = &sender->options.config->settings;
+
+    sender->settings.count = 0;
+    for (size_t i = 0; i < all->count; i++)
+        if (is_for(&all->list[i], SETTING_DESTINATION))
+            settings_default(&sender->settings, &all->list[i]);
+    sender->job.settings = &sender->settings;
+}
+
+static void
+fill_plan(struct sender *sender, struct partner_message *plan)
+{
+    const struct settings *all = &sender->options.config->settings;
+
+    for (size_t i = 0; i < all->count; i++) {
+        const struct setting *setting = &all->list[i];
+        bool on = strcmp(setting->value, "on") == 0;
+
+        if (!is_for(setting, SETTING_SOURCE))
+            continue;
+        if (setting->kind == SETTING_CAPABILITY)
+            json_object_set_new(plan->capabilities, setting->name,
+                                json_boolean(on));
+        else
+            json_object_set_new(plan->parameters, setting->name,
+                                json_string(setting->value));
+    }
+}
+
+static int
+make_id(char id[PARTNER_ID_MAX + 1])
+{
+    uint64_t number;
+
+    if (getrandom(&number, sizeof number, 0) != sizeof number)
+        return -1;
+    snprintf(id, PARTNER_ID_MAX + 1, "%016" PRIx64, number);
+    return 0;
+}
+
+void
+sender_plan(struct sender *sender)
+{
+    struct partner_message plan = { .type = PARTNER_PLAN };
+    char id[PARTNER_ID_MAX + 1];
+
+    sender->applied = true;
+    if (partner_talk_id(sender->talk)[0] == '\0') {
+        if (make_id(id) != 0) {
+            job_done(&sender->job, STATUS_FAILED,
+                     "migration: no random numbers: %s; nothing was started",
+                     strerror(errno));
+            return;
+        }
+        partner_talk_set_id(sender->talk, id);
+        handover_source_init(&sender->handover,
+                             sender->runs ? RUN_YES : RUN_NO);
+    }
+    sender->state = SENDER_PLANNING;
+    if (!partner_talk_there(sender->talk))
+        return;
+    plan.run = sender->runs ? RUN_YES : RUN_NO;
+    plan.capabilities = json_object();
+    plan.parameters = json_object();
+    fill_plan(sender, &plan);
+    partner_talk_say(sender->talk, &plan);
+    partner_fini(&plan);
+    sender->planned = true;
+}
+
+/* A program may read --json's lines from stdout. */
+static void
+print_table(const struct sender *sender, const struct preflight *preflight)
+{
+    const struct job_config *config = sender->options.config;
+    FILE *out = config->check && !config->json ? stdout : stderr;
+    char *text = preflight_text(preflight, TABLE_WIDTH);
+
+    if (text != NULL && (config->check || log_wants(LOG_LEVEL_NORMAL)))
+        fputs(text, out);
+    fflush(out);
+    free(text);
+}
+
+static void
+judge(struct sender *sender, const struct preflight *preflight)
+{
+    struct job *job = &sender->job;
+    bool stops = preflight->verdict == PREFLIGHT_STOP;
+
+    if (sender->options.config->check || preflight->verdict != PREFLIGHT_OK)
+        print_table(sender, preflight);
+    if (stops)
+        job_done(job, STATUS_FAILED,
+                 "preflight: the destination can't take this VM, see above; "
+                 "nothing was started");
+    else if (sender->options.config->check)
+        job_done(job, STATUS_DONE,
+                 "preflight: nothing stands against this migration");
+    else if (sender->applied)
+        sender_plan(sender);
+    else {
+        sender->state = SENDER_APPLYING;
+        choose_settings(sender);
+        job_apply(job);
+    }
+}
+
+static void
+compare(struct sender *sender)
+{
+    struct preflight *preflight;
+
+    if (sender->facts == NULL || sender->their_facts == NULL ||
+        (sender->state != SENDER_MEETING && sender->state != SENDER_PLANNING))
+        return;
+    preflight = malloc(sizeof *preflight);
+    if (preflight == NULL) {
+        job_done(&sender->job, STATUS_FAILED, "migration: out of memory");
+        return;
+    }
+    preflight_compare(preflight, sender->facts, sender->their_facts,
+                      &sender->options.config->settings);
+    judge(sender, preflight);
+    free(preflight);
+}
+
+static void
+on_gathered(void *arg, json_t *facts, const char *why)
+{
+    struct sender *sender = arg;
+
+    sender->facts = json_incref(facts);
+    gather_free(sender->gather);
+    sender->gather = NULL;
+    if (sender->facts != NULL)
+        compare(sender);
+    else
+        job_done(&sender->job, STATUS_FAILED,
+                 "QEMU: can't be asked what it is: %s; nothing was started",
+                 why);
+}
+
+static void
+on_up(void *arg, bool partner)
+{
+    struct sender *sender = arg;
+    const struct gather_options gather = { .qmp = sender->job.qmp,
+                                           .on_done = on_gathered,
+                                           .arg = sender };
+
+    if (sender->together && !sender->releasing)
+        return;
+    sender->together = true;
+    if (sender->options.config->attach || sender->options.config->release) {
+        if (!partner && sender->releasing) {
+            sender->releasing = false;
+            sender_step(sender, SOURCE_RELEASE);
+        }
+        return;
+    }
+    if (!partner)
+        log_info("migration: waits for mig-recv at the destination");
+    timer_start(sender->patience, sender->options.config->wait_ms);
+    sender->gather = gather_new(&gather);
+    if (sender->gather == NULL)
+        job_done(&sender->job, STATUS_FAILED,
+                 "migration: %s; nothing was started", strerror(errno));
+}
+
+static void
+on_came(void *arg)
+{
+    struct sender *sender = arg;
+
+    teller_partner_came(sender->teller);
+    if (!sender->planned)
+        return; /* it says its facts by itself */
+    sender_step(sender, SOURCE_CAME);
+    if (!sender->releasing)
+        return;
+    sender->releasing = false;
+    sender_step(sender, SOURCE_RELEASE);
+}
+
+static void
+on_left(void *arg)
+{
+    struct sender *sender = arg;
+
+    json_decref(sender->their_facts);
+    sender->their_facts = NULL;
+    if (!sender->job.begun)
+        log_info("partner: mig-recv is not heard any more");
+    if (sender->planned)
+        sender_step(sender, SOURCE_LEFT);
+}
+
+static void
+take_facts(struct sender *sender, const json_t *facts)
+{
+    const char *why = facts_check(facts);
+
+    if (sender->job.begun || sender->prepared)
+        return;
+    if (why != NULL) {
+        job_done(&sender->job, STATUS_FAILED,
+                 "preflight: the destination's facts make no sense: %s; "
+                 "nothing was started",
+                 why);
+        return;
+    }
+    json_decref(sender->their_facts);
+    sender->their_facts = json_deep_copy(facts);
+    compare(sender);
+}
+
+static void
+take_refused(struct sender *sender, const struct partner_message *message)
+{
+    if (sender->state == SENDER_PLANNING && !sender->prepared)
+        job_done(&sender->job, STATUS_FAILED,
+                 "migration: the destination refuses it: %s; nothing was "
+                 "started",
+                 message->why);
+}
+
+static void
+take_prepared(struct sender *sender)
+{
+    if (sender->state != SENDER_PLANNING || sender->prepared)
+        return;
+    sender->prepared = true;
+    timer_stop(sender->patience);
+    log_info("migration: the destination is prepared");
+    sender_wait(sender);
+}
+
+static void
+on_message(void *arg, const struct partner_message *message)
+{
+    struct sender *sender = arg;
+
+    switch (message->type) {
+    case PARTNER_FACTS: take_facts(sender, message->body); break;
+    case PARTNER_REFUSED: take_refused(sender, message); break;
+    case PARTNER_PREPARED: take_prepared(sender); break;
+    default:
+        if (sender->planned)
+            sender_partner_says(sender, message);
+    }
+}
+
+static void
+on_request(void *arg, enum helper_request request)
+{
+    struct sender *sender = arg;
+
+    if (!sender->planned)
+        return;
+    if (request == REQUEST_CANCEL)
+        sender_cancel(sender);
+    else if (request == REQUEST_RELEASE)
+        sender_step(sender, SOURCE_RELEASE);
+}
+
+static void
+on_talk_end(void *arg, bool absent, bool refused, const char *why)
+{
+    struct sender *sender = arg;
+    bool attaches =
+        sender->options.config->attach || sender->options.config->release;
+
+    partner_talk_free(sender->talk);
+    sender->talk = NULL;
+    if (sender->releasing && absent) {
+        sender->releasing = false;
+        sender_step(sender, SOURCE_RELEASE);
+    } else if (attaches || sender->planned) {
+        log_warnx("partner: %s", why);
+        if (sender->handover.partner)
+            sender_step(sender, SOURCE_LEFT);
+    } else if (absent && !sender->options.config->check) {
+        log_info("migration: works alone: %s", why);
+        sender_wait(sender);
+    } else {
+        job_done(&sender->job, STATUS_FAILED,
+                 "partner: %s%s; nothing was started", why,
+                 refused ? " (another mig-send may be at work)" : "");
+    }
+}
+
+bool
+sender_talk_open(struct sender *sender)
+{
+    const struct partner_talk_options options = {
+        .loop = sender->job.loop,
+        .path = sender->options.config->control_path,
+        .program = "mig-send",
+        .on_up = on_up,
+        .on_came = on_came,
+        .on_left = on_left,
+        .on_message = on_message,
+        .on_request = on_request,
+        .on_end = on_talk_end,
+        .arg = sender,
+    };
+
+    sender->talk = partner_talk_new(&options);
+    if (sender->talk == NULL)
+        job_done(&sender->job, STATUS_FAILED, "migration: out of memory");
+    return sender->talk != NULL;
+}
+
+void
+sender_meet(struct sender *sender)
+{
+    sender->state = SENDER_MEETING;
+    sender_talk_open(sender);
+}
