@@ -155,22 +155,31 @@ add_cut(struct preflight_work *work)
                        "one side only may just be left out at the other");
 }
 
-void
-preflight_compare(struct preflight *preflight, const json_t *source,
-                  const json_t *destination, const struct settings *plan)
+static void
+begin(struct preflight_work *work, struct preflight *preflight,
+      const json_t *source, const json_t *destination,
+      const struct settings *plan)
 {
-    struct preflight_work work = {
+    *work = (struct preflight_work){
         .preflight = preflight,
         .facts = { source, destination },
         .plan = plan,
     };
-
     preflight->verdict = PREFLIGHT_OK;
     preflight->count = 0;
     preflight->left_out = 0;
-    work.cut = json_is_true(json_object_get(source, "cut")) ||
-               json_is_true(json_object_get(destination, "cut"));
-    work.same_version = same_version(&work);
+    work->cut = json_is_true(json_object_get(source, "cut")) ||
+                json_is_true(json_object_get(destination, "cut"));
+    work->same_version = same_version(work);
+}
+
+void
+preflight_compare(struct preflight *preflight, const json_t *source,
+                  const json_t *destination, const struct settings *plan)
+{
+    struct preflight_work work;
+
+    begin(&work, preflight, source, destination, plan);
     preflight_machine(&work);
     preflight_memory(&work);
     preflight_guest(&work);
@@ -179,4 +188,15 @@ preflight_compare(struct preflight *preflight, const json_t *source,
     preflight_nics(&work);
     preflight_settings(&work);
     add_cut(&work);
+}
+
+void
+preflight_compare_settings(struct preflight *preflight, const json_t *source,
+                           const json_t *destination,
+                           const struct settings *plan)
+{
+    struct preflight_work work;
+
+    begin(&work, preflight, source, destination, plan);
+    preflight_settings(&work);
 }

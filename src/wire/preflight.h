@@ -39,12 +39,16 @@ struct preflight {
 
 /**
  * preflight_compare(preflight, source, destination, plan):
+ * preflight_compare_settings(preflight, source, destination, plan):
  * Fill in ${preflight} with what comes of comparing the facts of ${source} and
  * ${destination}, for which facts_check has returned NULL, for a migration with
- * the settings of ${plan}.
+ * the settings of ${plan}; or of comparing the settings alone.
  */
 void preflight_compare(struct preflight *preflight, const json_t *source,
                        const json_t *destination, const struct settings *plan);
+void preflight_compare_settings(struct preflight *preflight,
+                                const json_t *source, const json_t *destination,
+                                const struct settings *plan);
 
 /**
  * preflight_verdict_text(verdict):

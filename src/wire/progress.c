@@ -33,23 +33,6 @@ progress_rate(int64_t bytes, int64_t ms)
                                                : PROGRESS_ABSENT;
 }
 
-/* Bytes that QEMU sent by other means, as xbzrle, are only in the sum of the
- * bytes on the wire, so the larger of the two counts. */
-static int64_t
-memory_bytes(const struct migration *migration)
-{
-    int64_t sent = migration->transferred_bytes;
-    int64_t pages = migration->zero_pages, size = migration->page_size_bytes;
-    int64_t normal = migration->normal_bytes, zero;
-
-    if (normal == MIGRATION_ABSENT || pages == MIGRATION_ABSENT ||
-        size == MIGRATION_ABSENT || __builtin_mul_overflow(pages, size, &zero))
-        return sent;
-    if (__builtin_add_overflow(normal, zero, &normal))
-        return sent;
-    return normal > sent ? normal : sent;
-}
-
 static void
 add_sample(struct progress *progress, const struct progress_sample *sample)
 {
@@ -171,7 +154,7 @@ progress_take(struct progress *progress, const struct migration *migration,
     const struct progress_sample sample = {
         .at_ms = now_ms,
         .bytes[PROGRESS_SENT] = migration->transferred_bytes,
-        .bytes[PROGRESS_MEMORY] = memory_bytes(migration),
+        .bytes[PROGRESS_MEMORY] = migration_memory_bytes(migration),
     };
     if (sample.bytes[PROGRESS_SENT] < last->bytes[PROGRESS_SENT] ||
         sample.bytes[PROGRESS_MEMORY] < last->bytes[PROGRESS_MEMORY])
