@@ -62,6 +62,7 @@ take_control(struct job_config *config, const char *value)
     if (value[0] == '\0' || strlen(value) >= sizeof config->unix_path)
         return "a path of at most 107 bytes, as Unix sockets have";
     snprintf(config->control_path, sizeof config->control_path, "%s", value);
+    config->control_given = true;
     return NULL;
 }
 
@@ -232,7 +233,7 @@ check_modes(const struct job_config *config, char why[JOB_WHY_MAX])
 {
     const char *clash = NULL;
 
-    if (config->standalone && config->control_path[0] != '\0')
+    if (config->standalone && config->control_given)
         clash = "--standalone and --control";
     else if (config->standalone && config->check)
         clash = "--standalone and --check";
@@ -272,7 +273,7 @@ job_config_finish(struct job_config *config, char why[JOB_WHY_MAX])
         return -1;
     if (find_qemu(config, why) != 0 || make_absolute(config, why) != 0)
         return -1;
-    if (config->control_path[0] == '\0')
+    if (!config->control_given)
         snprintf(config->control_path, sizeof config->control_path, "%s.ctl",
                  config->unix_path);
     config->given = config->settings.count;

@@ -33,6 +33,7 @@ struct job_config {
     bool attach;                /* to what is under way already */
     bool release;               /* the same, and let the guest run here */
     char control_path[108 + 8]; /* of the tunnel's control socket */
+    bool control_given;         /* so there is to be one */
     struct settings settings;
     size_t given; /* the first of them: those that were asked for */
 

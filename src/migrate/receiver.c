@@ -272,8 +272,8 @@ on_event(void *owner, const char *name, const json_t *data)
         follow_event(receiver->job.follow, name, data);
 }
 
-bool
-receiver_has_exited(const struct receiver *receiver)
+static bool
+has_exited(const struct receiver *receiver)
 {
     const char *path = receiver_unix_path(receiver);
     struct stat st;
@@ -289,8 +289,9 @@ static void
 look_for_qemu(struct receiver *receiver)
 {
     struct job *job = &receiver->job;
+    bool exited = has_exited(receiver);
 
-    if (receiver_has_exited(receiver) && receiver->together) {
+    if (exited && receiver->together) {
         log_info("QEMU: has exited");
         if (!receiver->handover.discarded && receiver->why[0] == '\0')
             snprintf(receiver->why, sizeof receiver->why,
@@ -302,7 +303,7 @@ look_for_qemu(struct receiver *receiver)
         receiver_step(receiver, DESTINATION_QEMU_LOST);
         return;
     }
-    if (receiver_has_exited(receiver))
+    if (exited)
         job_done(job, STATUS_FAILED,
                  "QEMU: has exited, the VM is not here; " USUAL_CAUSES);
     else if (++receiver->tries < EXIT_TRIES)
@@ -423,6 +424,7 @@ on_done(void *arg, enum exit_status status)
     gather_free(receiver->gather);
     receiver->gather = NULL;
     timer_stop(receiver->leave);
+    timer_stop(receiver->seek);
     timer_stop(receiver->again);
     options.on_done(options.arg, status);
 }
@@ -451,9 +453,10 @@ receiver_new(struct loop *loop, const struct job_options *options)
     receiver->leave_for = -1;
     receiver->again = timer_new(loop, on_again, receiver);
     receiver->leave = timer_new(loop, receiver_on_leave, receiver);
+    receiver->seek = timer_new(loop, receiver_on_seek, receiver);
     receiver->teller = teller_new(loop, receiver_handover_told, receiver);
     if (receiver->again == NULL || receiver->leave == NULL ||
-        receiver->teller == NULL ||
+        receiver->seek == NULL || receiver->teller == NULL ||
         job_init(&receiver->job, loop, &own, &hooks) != 0) {
         receiver_free(receiver);
         return NULL;
@@ -468,6 +471,7 @@ receiver_free(struct receiver *receiver)
         return;
     timer_free(receiver->again);
     timer_free(receiver->leave);
+    timer_free(receiver->seek);
     teller_free(receiver->teller);
     partner_talk_free(receiver->talk);
     gather_free(receiver->gather);

@@ -241,8 +241,7 @@ receiver_on_leave(void *arg)
     struct handover_acts acts =
         handover_destination_step(&receiver->handover, DESTINATION_LEAVE);
 
-    if (acts.tell != TELL_NOTHING)
-        log_warnx("handover: %s", handover_tell_text(acts.tell));
+    teller_tell_now(receiver->teller, acts.tell);
     finish(receiver, acts.status);
 }
 

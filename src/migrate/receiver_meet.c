@@ -17,11 +17,12 @@
 
 #include "base/log.h"
 #include "io/loop.h"
+#include "io/timer.h"
 #include "migrate/gather.h"
 #include "migrate/receiver_state.h"
 #include "migrate/teller.h"
 
-enum { VALUE_MAX = 64 };
+enum { VALUE_MAX = 64, SEEK_MS = 200 };
 
 static void
 say_facts(struct receiver *receiver)
@@ -345,6 +346,9 @@ on_talk_end(void *arg, bool absent, bool refused, const char *why)
     if (receiver->releasing && absent) {
         receiver->releasing = false;
         receiver_step(receiver, DESTINATION_RELEASE);
+    } else if (absent && receiver->options.config->control_given &&
+               !receiver->job.begun) {
+        timer_start(receiver->seek, SEEK_MS);
     } else if (absent && receiver->waits && !receiver->job.begun) {
         log_info("migration: works alone: %s", why);
         job_check_settings(&receiver->job);
@@ -382,6 +386,12 @@ receiver_talk_open(struct receiver *receiver)
     if (receiver->talk == NULL)
         job_done(&receiver->job, STATUS_FAILED, "migration: out of memory");
     return receiver->talk != NULL;
+}
+
+void
+receiver_on_seek(void *arg)
+{
+    receiver_talk_open(arg);
 }
 
 void

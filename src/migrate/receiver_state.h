@@ -22,7 +22,8 @@ struct receiver {
 
     /* With a partner; see receiver_meet.c. */
     struct partner_talk *talk;
-    bool together; /* there is a tunnel to a partner */
+    bool together;      /* there is a tunnel to a partner */
+    struct timer *seek; /* looks for the tunnel again, with --control */
     struct gather *gather;
     json_t *facts;               /* of the QEMU here */
     struct settings settings;    /* as the plan has them */
@@ -58,12 +59,6 @@ struct receiver {
  * Return where QEMU is to listen.
  */
 const char *receiver_unix_path(const struct receiver *receiver);
-
-/**
- * receiver_has_exited(receiver):
- * Return whether there is a proof that QEMU has.
- */
-bool receiver_has_exited(const struct receiver *receiver);
 
 /**
  * receiver_follow(receiver):
@@ -157,9 +152,11 @@ void receiver_look(struct receiver *receiver);
 /**
  * receiver_handover_told(arg, tell):
  * receiver_on_leave(arg):
- * The teller's on_told; the timer of this name.  ${arg} is the receiver.
+ * receiver_on_seek(arg):
+ * The teller's on_told; the timers of these names.  ${arg} is the receiver.
  */
 void receiver_handover_told(void *arg, enum handover_tell tell);
 void receiver_on_leave(void *arg);
+void receiver_on_seek(void *arg);
 
 #endif

@@ -421,6 +421,7 @@ on_done(void *arg, enum exit_status status)
     gather_free(sender->gather);
     sender->gather = NULL;
     timer_stop(sender->leave);
+    timer_stop(sender->seek);
     timer_stop(sender->patience);
     timer_stop(sender->exit);
     options.on_done(options.arg, status);
@@ -450,13 +451,15 @@ sender_new(struct loop *loop, const struct job_options *options)
     sender->leave_for = -1;
     sender->resume = timer_new(loop, on_resume_timer, sender);
     sender->silence = timer_new(loop, on_silence_timer, sender);
+    sender->seek = timer_new(loop, sender_on_seek, sender);
     sender->patience = timer_new(loop, on_patience, sender);
     sender->leave = timer_new(loop, sender_on_leave, sender);
     sender->exit = timer_new(loop, sender_on_exit, sender);
     sender->teller = teller_new(loop, sender_handover_told, sender);
     if (sender->resume == NULL || sender->silence == NULL ||
-        sender->patience == NULL || sender->leave == NULL ||
-        sender->exit == NULL || sender->teller == NULL ||
+        sender->seek == NULL || sender->patience == NULL ||
+        sender->leave == NULL || sender->exit == NULL ||
+        sender->teller == NULL ||
         job_init(&sender->job, loop, &own, &hooks) != 0) {
         sender_free(sender);
         return NULL;
@@ -472,6 +475,7 @@ sender_free(struct sender *sender)
     listen_wait_free(sender->wait);
     timer_free(sender->resume);
     timer_free(sender->silence);
+    timer_free(sender->seek);
     timer_free(sender->patience);
     timer_free(sender->leave);
     timer_free(sender->exit);

@@ -22,6 +22,35 @@ sender_trusts_socket(struct sender *sender)
 }
 
 static void
+on_listening(struct sender *sender)
+{
+    const struct job_config *config = sender->job.options.config;
+
+    if (sender->together) {
+        sender_begin(sender);
+        return;
+    }
+    if (sender_sees_tunnel(sender)) {
+        sender_meet(sender);
+        return;
+    }
+    if (config->control_given || config->check) {
+        job_done(&sender->job, STATUS_FAILED,
+                 "partner: no tunnel that leads to one listens at %s; nothing "
+                 "was started",
+                 config->control_path);
+        return;
+    }
+    if (!config->standalone)
+        log_info("migration: works alone: mig-client has no control socket at "
+                 "%s",
+                 config->control_path);
+    sender->state = SENDER_APPLYING;
+    if (sender_trusts_socket(sender))
+        job_apply(&sender->job);
+}
+
+static void
 on_waited(void *arg, enum listen_wait_end end)
 {
     struct sender *sender = arg;
@@ -32,15 +61,7 @@ on_waited(void *arg, enum listen_wait_end end)
     if (job->over)
         return;
     switch (end) {
-    case LISTEN_WAIT_READY:
-        if (sender->together) {
-            sender_begin(sender);
-            break;
-        }
-        sender->state = SENDER_APPLYING;
-        if (sender_trusts_socket(sender))
-            job_apply(job);
-        break;
+    case LISTEN_WAIT_READY: on_listening(sender); break;
     case LISTEN_WAIT_TIMED_OUT:
         text_duration(wait, job->options.config->wait_ms);
         job_done(job, STATUS_TIMED_OUT,
@@ -82,6 +103,7 @@ sender_wait(struct sender *sender)
         .arg = sender,
     };
 
+    listen_wait_free(sender->wait);
     sender->state = SENDER_WAITING;
     sender->wait = listen_wait_new(sender->job.loop, &options);
     if (sender->wait == NULL)

@@ -28,7 +28,8 @@ enum {
     INSTRUCTED_MS = 3000,
     PROGRESS_MS = 450, /* less than between two updates */
     EXIT_POLL_MS = 50,
-    EXIT_LOOKS = 100
+    EXIT_LOOKS = 100,
+    RECOUNTS_MAX = 4
 };
 
 static void
@@ -165,12 +166,6 @@ finish(struct sender *sender, enum exit_status status)
     struct job *job = &sender->job;
 
     if (status == STATUS_DONE) {
-        if (job->follow != NULL && !sender->deaf &&
-            job->progress.migration.total_time_ms <= 0 && !sender->finishing) {
-            sender->finishing = true; /* QEMU fills it in a moment later */
-            follow_ask(job->follow);
-            return;
-        }
         sender_report_success(sender);
     } else if (sender->handover.state == SOURCE_KEPT) {
         report_kept(sender, status);
@@ -180,6 +175,27 @@ finish(struct sender *sender, enum exit_status status)
                  sender->instructed ? "the line above says what to do"
                                     : "mig-send --attach goes on with it");
     }
+}
+
+/* QEMU fills its numbers in a moment later, and the partner wants them, too. */
+static bool
+waits_for_numbers(struct sender *sender)
+{
+    const struct job *job = &sender->job;
+
+    if (job->follow == NULL || sender->deaf || sender->finishing ||
+        job->progress.migration.total_time_ms > 0)
+        return false;
+    sender->finishing = true;
+    follow_ask(job->follow);
+    return true;
+}
+
+static void
+finish_now(struct sender *sender)
+{
+    say(sender, SAY_BYE);
+    sender_report_success(sender);
 }
 
 /* What may not come to an end by itself gets one. */
@@ -215,6 +231,9 @@ sender_step(struct sender *sender, enum source_event event)
     if (sender->job.over)
         return;
     acts = handover_source_step(&sender->handover, event);
+    if (sender->finishing || (acts.finish && acts.status == STATUS_DONE &&
+                              waits_for_numbers(sender)))
+        return;
     obey(sender, acts.order);
     say(sender, acts.say);
     teller_tell(sender->teller, acts.tell);
@@ -234,7 +253,7 @@ sender_on_leave(void *arg)
     acts = handover_source_step(&sender->handover, SOURCE_LEAVE);
     say(sender, acts.say);
     if (!sender->instructed && acts.tell != TELL_NOTHING) {
-        log_warnx("handover: %s", handover_tell_text(acts.tell));
+        teller_tell_now(sender->teller, acts.tell);
         sender->instructed = true;
     }
     finish(sender, acts.status);
@@ -330,8 +349,11 @@ sender_handover_update(struct sender *sender, bool whole)
     if (whole)
         tell_progress(sender);
     if (migration->status == MIGRATION_COMPLETED) {
-        if (sender->finishing && whole)
-            sender_report_success(sender);
+        if (sender->finishing && whole && migration->total_time_ms <= 0 &&
+            sender->recounts++ < RECOUNTS_MAX)
+            follow_ask(sender->job.follow);
+        else if (sender->finishing && whole)
+            finish_now(sender);
         else if (!sender->handed)
             hand_over(sender);
     } else if (whole && fresh) {
@@ -372,7 +394,7 @@ sender_handover_lost(struct sender *sender)
 {
     sender->deaf = true;
     if (sender->finishing) {
-        sender_report_success(sender);
+        finish_now(sender);
         return;
     }
     sender->job.runstate[0] = '\0';

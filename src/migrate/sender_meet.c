@@ -22,7 +22,9 @@
 #include "base/text.h"
 #include "io/loop.h"
 #include "io/timer.h"
+#include "io/unix_socket.h"
 #include "migrate/gather.h"
+#include "migrate/listen_wait.h"
 #include "migrate/sender_state.h"
 #include "migrate/teller.h"
 #include "wire/facts.h"
@@ -30,7 +32,7 @@
 #include "wire/preflight_text.h"
 #include "wire/setting_history.h"
 
-enum { TABLE_WIDTH = 100 };
+enum { TABLE_WIDTH = 100, SEEK_MS = 100 };
 
 static bool
 is_for(const struct setting *setting, enum setting_place other)
@@ -327,8 +329,9 @@ on_talk_end(void *arg, bool absent, bool refused, const char *why)
         log_warnx("partner: %s", why);
         if (sender->handover.partner)
             sender_step(sender, SOURCE_LEFT);
-    } else if (absent && !sender->options.config->check) {
-        log_info("migration: works alone: %s", why);
+    } else if (absent) {
+        log_debug("partner: %s", why);
+        timer_start(sender->seek, SEEK_MS);
         sender_wait(sender);
     } else {
         job_done(&sender->job, STATUS_FAILED,
@@ -357,6 +360,33 @@ sender_talk_open(struct sender *sender)
     if (sender->talk == NULL)
         job_done(&sender->job, STATUS_FAILED, "migration: out of memory");
     return sender->talk != NULL;
+}
+
+bool
+sender_sees_tunnel(const struct sender *sender)
+{
+    const struct job_config *config = sender->options.config;
+
+    return !sender->together && !config->standalone &&
+           unix_listening(config->control_path) == 1;
+}
+
+/* mig-client may just be starting.  Its control socket is there before the
+ * socket for QEMU. */
+void
+sender_on_seek(void *arg)
+{
+    struct sender *sender = arg;
+
+    if (sender->state != SENDER_WAITING || sender->together)
+        return;
+    if (sender_sees_tunnel(sender)) {
+        listen_wait_free(sender->wait);
+        sender->wait = NULL;
+        sender_meet(sender);
+    } else {
+        timer_start(sender->seek, SEEK_MS);
+    }
 }
 
 void

@@ -52,6 +52,7 @@ struct sender {
     bool applied;
     bool planned;           /* the partner may act on the plan */
     bool prepared;          /* its QEMU waits */
+    struct timer *seek;     /* looks for the tunnel while alone */
     struct timer *patience; /* for the partner, before it begins */
 
     /* See sender_handover.c. */
@@ -126,6 +127,13 @@ void sender_report_success(struct sender *sender);
 void sender_meet(struct sender *sender);
 
 /**
+ * sender_sees_tunnel(sender):
+ * Return whether a tunnel has come up by now that leads to a partner, while
+ * this program was about to work alone.
+ */
+bool sender_sees_tunnel(const struct sender *sender);
+
+/**
  * sender_attach(sender):
  * Find out what a migration that began before has come to, and go on with it.
  */
@@ -185,9 +193,11 @@ void sender_handover_told(void *arg, enum handover_tell tell);
 /**
  * sender_on_leave(arg):
  * sender_on_exit(arg):
+ * sender_on_seek(arg):
  * The timers of these names; ${arg} is the sender.
  */
 void sender_on_leave(void *arg);
 void sender_on_exit(void *arg);
+void sender_on_seek(void *arg);
 
 #endif

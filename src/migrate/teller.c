@@ -75,6 +75,15 @@ teller_tell(struct teller *teller, enum handover_tell tell)
 }
 
 void
+teller_tell_now(struct teller *teller, enum handover_tell tell)
+{
+    timer_stop(teller->timer);
+    if (tell != TELL_NOTHING && tell != teller->last)
+        log_warnx("handover: %s", handover_tell_text(tell));
+    teller->last = tell;
+}
+
+void
 teller_partner_came(struct teller *teller)
 {
     if (is_about_hearing(teller->next))

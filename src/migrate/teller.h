@@ -28,6 +28,12 @@ void teller_free(struct teller *teller);
 void teller_tell(struct teller *teller, enum handover_tell tell);
 
 /**
+ * teller_tell_now(teller, tell):
+ * The same, even if it might not last, and without a call of on_told.
+ */
+void teller_tell_now(struct teller *teller, enum handover_tell tell);
+
+/**
  * teller_partner_came(teller):
  * It is heard: what has not been told yet need not be.
  */

@@ -51,6 +51,7 @@ qemu_command(struct command *command, const struct vm_options *options,
     command_add(command, "socket,id=test,path=%s,server=on,wait=off", test_qmp);
     command_add(command, "-mon");
     command_add(command, "chardev=test,mode=control");
+    command_add_all(command, options->args);
     if (options->incoming) {
         command_add(command, "-incoming");
         command_add(command, "defer");

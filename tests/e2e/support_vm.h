@@ -15,7 +15,8 @@ struct vm_options {
     const char *machine; /* NULL is "pc" */
     const char *image;   /* the guest's disk; the same on both sides */
     unsigned memory_mib;
-    bool incoming; /* it waits for a migration */
+    bool incoming;           /* it waits for a migration */
+    const char *const *args; /* further ones of QEMU, or NULL */
 };
 
 struct vm {

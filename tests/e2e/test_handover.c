@@ -66,13 +66,254 @@ settings_of_mig_send_hold_at_both_ends(struct e2e *e2e)
 
     prepare(e2e, &move, &guest_calm);
     qmp_do(move.source->qmp, "stop", NULL);
-    move_start(e2e, &move, NULL,
-               ARGS("--multifd", "4", "--parameter",
-                    "multifd-compression=zlib"));
+    move_start(
+        e2e, &move, NULL,
+        ARGS("--multifd", "4", "--parameter", "multifd-compression=zlib"));
     process_expect(move.send, 0);
     process_expect(move.recv, 0);
     assert_true(vm_migrate_info(move.source, "ram", "multifd-bytes") > 0);
     move_check_arrival(e2e, move.source, move.destination);
+}
+
+/* A migration slow enough to do something in the middle of it. */
+static void
+start_slowly(struct e2e *e2e, struct move *move)
+{
+    prepare(e2e, move, &guest_calm);
+    move_start_slowly(e2e, move);
+}
+
+/* The guest is here or there, but not at both. */
+static void
+assert_one_at_most(struct move *move)
+{
+    assert_false(strcmp(vm_state(move->source), "running") == 0 &&
+                 strcmp(vm_state(move->destination), "running") == 0);
+}
+
+/* QEMU completes while mig-send can't see it. */
+static void
+complete_unseen(struct e2e *e2e, struct move *move)
+{
+    start_slowly(e2e, move);
+    process_signal(move->send, SIGSTOP);
+    move_hurry(move);
+    vm_wait_migration(move->source, "completed");
+    vm_wait_state(move->destination, "paused");
+    assert_string_equal(vm_state(move->source), "postmigrate");
+}
+
+static struct process *
+attach_send(struct e2e *e2e, struct move *move, const char *how)
+{
+    return tunnel_send(e2e, &move->tunnel, move->source, ARGS(how));
+}
+
+static struct process *
+attach_recv(struct e2e *e2e, struct move *move, const char *how)
+{
+    return tunnel_recv(e2e, &move->tunnel, move->destination, ARGS(how));
+}
+
+static void
+source_helper_dies_before_it_begins(struct e2e *e2e)
+{
+    struct move move;
+
+    prepare(e2e, &move, &guest_calm);
+    move_start(e2e, &move, NULL, ARGS("--max-bandwidth", "8M"));
+    process_wait_text(move.recv, move.recv->err, "QEMU: waits for the VM");
+    process_kill(move.send);
+    vm_assert_runs(move.source);
+    assert_one_at_most(&move);
+
+    move_hurry(&move); /* if it had begun it all the same */
+    move.send = attach_send(e2e, &move, "--attach");
+    process_wait(move.send);
+    process_wait(move.recv);
+    if (strcmp(vm_state(move.source), "running") == 0)
+        assert_string_equal(vm_state(move.destination), "gone");
+    else
+        vm_assert_runs(move.destination);
+}
+
+static void
+source_helper_dies_while_moving(struct e2e *e2e)
+{
+    struct move move;
+
+    start_slowly(e2e, &move);
+    process_kill(move.send);
+    vm_assert_runs(move.source);
+    assert_one_at_most(&move);
+    move.send = attach_send(e2e, &move, "--attach");
+    process_wait_text(move.send, move.send->err, "its status is 'active'");
+    move_hurry(&move);
+    assert_moved(&move);
+}
+
+static void
+source_helper_dies_after_completed(struct e2e *e2e)
+{
+    struct move move;
+
+    complete_unseen(e2e, &move);
+    process_kill(move.send);
+    process_wait_text(move.recv, move.recv->err, "mig-send --attach");
+    assert_string_equal(vm_state(move.destination), "paused");
+    move.send = attach_send(e2e, &move, "--attach");
+    process_expect(move.send, 0);
+    process_expect(move.recv, 0);
+    vm_assert_runs(move.destination);
+    assert_one_at_most(&move);
+}
+
+static void
+destination_helper_dies_before_it_begins(struct e2e *e2e)
+{
+    struct move move;
+
+    prepare(e2e, &move, &guest_calm);
+    move.recv = tunnel_recv(e2e, &move.tunnel, move.destination, NULL);
+    process_wait_text(move.recv, move.recv->err, "waits for mig-send");
+    process_kill(move.recv);
+    move_start(e2e, &move, NULL, NULL);
+    assert_moved(&move);
+}
+
+static void
+destination_helper_dies_while_moving(struct e2e *e2e)
+{
+    struct move move;
+
+    start_slowly(e2e, &move);
+    process_kill(move.recv);
+    move_hurry(&move);
+    process_wait_text(move.send, move.send->err, "mig-recv --attach");
+    assert_string_equal(vm_state(move.source), "postmigrate");
+    assert_string_equal(vm_state(move.destination), "paused");
+    move.recv = attach_recv(e2e, &move, "--attach");
+    process_expect(move.send, 0);
+    process_expect(move.recv, 0);
+    vm_assert_runs(move.destination);
+    vm_assert_continues(move.source, move.destination);
+}
+
+static void
+both_helpers_die_after_completed(struct e2e *e2e)
+{
+    struct move move;
+
+    complete_unseen(e2e, &move);
+    process_kill(move.send);
+    process_kill(move.recv);
+    assert_string_equal(vm_state(move.destination), "paused");
+    move.send = attach_send(e2e, &move, "--attach");
+    move.recv = attach_recv(e2e, &move, "--attach");
+    process_expect(move.send, 0);
+    process_expect(move.recv, 0);
+    vm_assert_runs(move.destination);
+    assert_one_at_most(&move);
+}
+
+static void
+tunnel_dies_while_moving(struct e2e *e2e)
+{
+    struct move move;
+
+    start_slowly(e2e, &move);
+    process_kill(move.tunnel.client);
+    process_kill(move.tunnel.server);
+    process_expect(move.send, 1);
+    process_expect(move.recv, 1);
+    vm_assert_runs(move.source);
+    assert_string_equal(vm_state(move.destination), "gone");
+}
+
+/* Nobody runs it, both sides say what to do, and a new tunnel resolves it. */
+static void
+tunnel_dies_after_completed(struct e2e *e2e)
+{
+    struct move move;
+
+    complete_unseen(e2e, &move);
+    process_kill(move.tunnel.client);
+    process_kill(move.tunnel.server);
+    process_signal(move.send, SIGCONT);
+    process_wait_text(move.send, move.send->err, "mig-recv --attach");
+    process_wait_text(move.recv, move.recv->err, "mig-recv --release");
+    assert_string_equal(vm_state(move.source), "postmigrate");
+    assert_string_equal(vm_state(move.destination), "paused");
+    tunnel_start_server(e2e, &move.tunnel, NULL);
+    tunnel_start_client(e2e, &move.tunnel, NULL);
+    process_expect(move.send, 0);
+    process_expect(move.recv, 0);
+    vm_assert_runs(move.destination);
+    vm_assert_continues(move.source, move.destination);
+}
+
+/* The same, and the operator has looked at the source. */
+static void
+guest_is_released_at_the_destination_without_a_tunnel(struct e2e *e2e)
+{
+    struct move move;
+
+    complete_unseen(e2e, &move);
+    process_kill(move.tunnel.client);
+    process_kill(move.tunnel.server);
+    process_kill(move.send);
+    process_kill(move.recv);
+    move.recv = attach_recv(e2e, &move, "--release");
+    process_expect(move.recv, 0);
+    vm_assert_runs(move.destination);
+    assert_one_at_most(&move);
+    assert_string_equal(vm_state(move.source), "postmigrate");
+}
+
+static void
+guest_is_released_at_the_source_when_the_destination_is_gone(struct e2e *e2e)
+{
+    struct move move;
+
+    complete_unseen(e2e, &move);
+    process_kill(move.recv);
+    process_kill(move.send);
+    vm_stop(move.destination);
+    move.send = attach_send(e2e, &move, "--release");
+    process_expect(move.send, 0);
+    vm_assert_runs(move.source);
+}
+
+static void
+destination_qemu_dies_after_arrived(struct e2e *e2e)
+{
+    struct move move;
+
+    complete_unseen(e2e, &move);
+    vm_stop(move.destination);
+    process_wait_text(move.recv, move.recv->err, "QEMU: has exited");
+    process_signal(move.send, SIGCONT);
+    process_expect(move.send, 1);
+    process_expect(move.recv, 1);
+    vm_assert_runs(move.source);
+}
+
+static void
+cancelled_at_either_end_the_guest_stays_at_the_source(struct e2e *e2e)
+{
+    for (int at_source = 0; at_source < 2; at_source++) {
+        struct move move;
+
+        start_slowly(e2e, &move);
+        process_signal(at_source ? move.send : move.recv, SIGINT);
+        process_expect(move.send, 3);
+        process_expect(move.recv, at_source ? 1 : 3);
+        vm_assert_runs(move.source);
+        assert_string_equal(vm_state(move.destination), "gone");
+        process_kill(move.tunnel.client);
+        process_kill(move.tunnel.server);
+        vm_stop(move.source);
+    }
 }
 
 int
@@ -82,6 +323,18 @@ main(int argc, char **argv)
         E2E_TEST(guest_runs_at_the_destination_and_nowhere_else),
         E2E_TEST(paused_guest_arrives_paused_with_the_same_memory),
         E2E_TEST(settings_of_mig_send_hold_at_both_ends),
+        E2E_TEST(cancelled_at_either_end_the_guest_stays_at_the_source),
+        E2E_TEST(source_helper_dies_before_it_begins),
+        E2E_TEST(source_helper_dies_while_moving),
+        E2E_TEST(source_helper_dies_after_completed),
+        E2E_TEST(destination_helper_dies_before_it_begins),
+        E2E_TEST(destination_helper_dies_while_moving),
+        E2E_TEST(both_helpers_die_after_completed),
+        E2E_TEST(destination_qemu_dies_after_arrived),
+        E2E_TEST(tunnel_dies_while_moving),
+        E2E_TEST(tunnel_dies_after_completed),
+        E2E_TEST(guest_is_released_at_the_destination_without_a_tunnel),
+        E2E_TEST(guest_is_released_at_the_source_when_the_destination_is_gone),
     };
 
     e2e_select(argc, argv);
