@@ -5,10 +5,13 @@
 #include "base/harden.h"
 #include "base/log.h"
 #include "io/loop.h"
+#include "migrate/asker.h"
 #include "migrate/receiver.h"
 
 struct program {
     struct loop *loop;
+    const struct job_config *config;
+    struct asker *asker; /* with --release, at first */
     struct receiver *receiver;
     enum exit_status status;
 };
@@ -69,7 +72,10 @@ on_signal(void *arg, int signo)
     struct program *program = arg;
 
     (void)signo;
-    receiver_cancel(program->receiver);
+    if (program->receiver != NULL)
+        receiver_cancel(program->receiver);
+    else
+        loop_stop(program->loop);
 }
 
 static void
@@ -82,8 +88,9 @@ on_done(void *arg, enum exit_status status)
 }
 
 static int
-run(struct program *program, const struct job_config *config)
+start(struct program *program)
 {
+    const struct job_config *config = program->config;
     const struct job_options options_of_job = {
         .config = config,
         .json = config->json ? stdout : NULL,
@@ -91,11 +98,40 @@ run(struct program *program, const struct job_config *config)
         .arg = program,
     };
 
-    program->loop = loop_new();
-    if (program->loop == NULL)
-        return -1;
     program->receiver = receiver_new(program->loop, &options_of_job);
-    if (program->receiver == NULL ||
+    return program->receiver != NULL ? 0 : -1;
+}
+
+static void
+on_asked(void *arg, bool asked, enum exit_status status)
+{
+    struct program *program = arg;
+
+    if (asked || start(program) != 0)
+        on_done(program, status);
+}
+
+static int
+ask(struct program *program)
+{
+    const struct asker_options options_of_asker = {
+        .loop = program->loop,
+        .path = program->config->control_path,
+        .program = "mig-recv",
+        .on_done = on_asked,
+        .arg = program,
+    };
+
+    program->asker = asker_new(&options_of_asker);
+    return program->asker != NULL ? 0 : -1;
+}
+
+static int
+run(struct program *program)
+{
+    program->loop = loop_new();
+    if (program->loop == NULL ||
+        (program->config->release ? ask(program) : start(program)) != 0 ||
         loop_on_signals(program->loop, on_signal, program) != 0)
         return -1;
     if (loop_run(program->loop) != 0)
@@ -106,8 +142,8 @@ run(struct program *program, const struct job_config *config)
 int
 main(int argc, char **argv)
 {
-    struct program program = { .status = STATUS_FAILED };
     struct job_config config;
+    struct program program = { .config = &config, .status = STATUS_FAILED };
     char why[JOB_WHY_MAX];
 
     harden_process();
@@ -119,8 +155,9 @@ main(int argc, char **argv)
     }
     if (job_config_finish(&config, why) != 0)
         return cli_error(&cli, "%s", why);
-    if (run(&program, &config) != 0)
+    if (run(&program) != 0)
         log_warn("cannot start");
+    asker_free(program.asker);
     receiver_free(program.receiver);
     loop_free(program.loop);
     return (int)program.status;

@@ -6,10 +6,13 @@
 #include "base/harden.h"
 #include "base/log.h"
 #include "io/loop.h"
+#include "migrate/asker.h"
 #include "migrate/sender.h"
 
 struct program {
     struct loop *loop;
+    const struct job_config *config;
+    struct asker *asker; /* with --release, at first */
     struct sender *sender;
     enum exit_status status;
 };
@@ -28,8 +31,8 @@ static const struct cli_option options[] = {
     { 'w', "wait", "SECONDS",
       "how long to wait for mig-client to listen (30)" },
     { 'm', "multifd", "N",
-      "N connections beside the first; the same number is\n"
-      "needed at both ends (none)" },
+      "N connections beside the first; mig-recv gets\n"
+      "the same (none)" },
     { 'b', "max-bandwidth", "RATE",
       "send at most so many bytes a second, such as 100M,\n"
       "or bits, such as 1Gbit (no limit)" },
@@ -83,7 +86,10 @@ on_signal(void *arg, int signo)
     struct program *program = arg;
 
     (void)signo;
-    sender_cancel(program->sender);
+    if (program->sender != NULL)
+        sender_cancel(program->sender);
+    else
+        loop_stop(program->loop);
 }
 
 static void
@@ -96,9 +102,10 @@ on_done(void *arg, enum exit_status status)
 }
 
 static int
-run(struct program *program, const struct job_config *config)
+start(struct program *program)
 {
     bool live = isatty(STDERR_FILENO) && log_wants(LOG_LEVEL_NORMAL);
+    const struct job_config *config = program->config;
     const struct job_options options_of_job = {
         .config = config,
         .json = config->json ? stdout : NULL,
@@ -107,11 +114,40 @@ run(struct program *program, const struct job_config *config)
         .arg = program,
     };
 
-    program->loop = loop_new();
-    if (program->loop == NULL)
-        return -1;
     program->sender = sender_new(program->loop, &options_of_job);
-    if (program->sender == NULL ||
+    return program->sender != NULL ? 0 : -1;
+}
+
+static void
+on_asked(void *arg, bool asked, enum exit_status status)
+{
+    struct program *program = arg;
+
+    if (asked || start(program) != 0)
+        on_done(program, status);
+}
+
+static int
+ask(struct program *program)
+{
+    const struct asker_options options_of_asker = {
+        .loop = program->loop,
+        .path = program->config->control_path,
+        .program = "mig-send",
+        .on_done = on_asked,
+        .arg = program,
+    };
+
+    program->asker = asker_new(&options_of_asker);
+    return program->asker != NULL ? 0 : -1;
+}
+
+static int
+run(struct program *program)
+{
+    program->loop = loop_new();
+    if (program->loop == NULL ||
+        (program->config->release ? ask(program) : start(program)) != 0 ||
         loop_on_signals(program->loop, on_signal, program) != 0)
         return -1;
     if (loop_run(program->loop) != 0)
@@ -122,8 +158,8 @@ run(struct program *program, const struct job_config *config)
 int
 main(int argc, char **argv)
 {
-    struct program program = { .status = STATUS_FAILED };
     struct job_config config;
+    struct program program = { .config = &config, .status = STATUS_FAILED };
     char why[JOB_WHY_MAX];
 
     harden_process();
@@ -135,8 +171,9 @@ main(int argc, char **argv)
     }
     if (job_config_finish(&config, why) != 0)
         return cli_error(&cli, "%s", why);
-    if (run(&program, &config) != 0)
+    if (run(&program) != 0)
         log_warn("cannot start");
+    asker_free(program.asker);
     sender_free(program.sender);
     loop_free(program.loop);
     return (int)program.status;

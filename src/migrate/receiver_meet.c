@@ -348,6 +348,9 @@ on_talk_end(void *arg, bool absent, bool refused, const char *why)
         receiver_step(receiver, DESTINATION_RELEASE);
     } else if (absent && receiver->options.config->control_given &&
                !receiver->job.begun) {
+        if (!receiver->sought)
+            log_info("partner: waits for mig-server: %s", why);
+        receiver->sought = true;
         timer_start(receiver->seek, SEEK_MS);
     } else if (absent && receiver->waits && !receiver->job.begun) {
         log_info("migration: works alone: %s", why);

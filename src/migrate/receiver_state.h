@@ -24,6 +24,7 @@ struct receiver {
     struct partner_talk *talk;
     bool together;      /* there is a tunnel to a partner */
     struct timer *seek; /* looks for the tunnel again, with --control */
+    bool sought;        /* and has said so */
     struct gather *gather;
     json_t *facts;               /* of the QEMU here */
     struct settings settings;    /* as the plan has them */

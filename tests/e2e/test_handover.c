@@ -75,6 +75,40 @@ settings_of_mig_send_hold_at_both_ends(struct e2e *e2e)
     move_check_arrival(e2e, move.source, move.destination);
 }
 
+static void
+helpers_that_start_before_the_tunnel_find_each_other(struct e2e *e2e)
+{
+    struct move move = { .source = vm_start_source(e2e, &guest_calm) };
+    char control[CASE_PATH_MAX + 8];
+
+    move.destination = vm_start_incoming(e2e, move.source);
+    tunnel_init(e2e, &move.tunnel);
+    move.tunnel.session = true;
+    move.tunnel.partners = true;
+    snprintf(control, sizeof(control), "%s.ctl", move.tunnel.destination);
+    move_start(e2e, &move, ARGS("--control", control), NULL);
+    process_wait_text(move.recv, move.recv->err, "waits for mig-server");
+    process_wait_text(move.send, move.send->err, "waiting for mig-client");
+    tunnel_start_server(e2e, &move.tunnel, NULL);
+    tunnel_start_client(e2e, &move.tunnel, NULL);
+    assert_moved(&move);
+}
+
+/* Raw mode has no way for the partners to talk. */
+static void
+without_sessions_each_works_alone(struct e2e *e2e)
+{
+    struct move move;
+
+    move_prepare(e2e, &move, &guest_calm);
+    tunnel_start(e2e, &move.tunnel);
+    move.tunnel.partners = true;
+    move_start(e2e, &move, NULL, NULL);
+    move_finish(e2e, &move);
+    assert_true(process_said(move.send, "works alone"));
+    assert_true(process_said(move.recv, "works alone"));
+}
+
 /* A migration slow enough to do something in the middle of it. */
 static void
 start_slowly(struct e2e *e2e, struct move *move)
@@ -270,6 +304,23 @@ guest_is_released_at_the_destination_without_a_tunnel(struct e2e *e2e)
     assert_string_equal(vm_state(move.source), "postmigrate");
 }
 
+/* mig-recv is still there, and alone may speak to QEMU. */
+static void
+guest_is_released_by_the_mig_recv_that_waits(struct e2e *e2e)
+{
+    struct move move;
+    struct process *release;
+
+    complete_unseen(e2e, &move);
+    process_kill(move.send);
+    process_wait_text(move.recv, move.recv->err, "mig-recv --release");
+    release = attach_recv(e2e, &move, "--release");
+    process_expect(release, 0);
+    process_expect(move.recv, 0);
+    vm_assert_runs(move.destination);
+    assert_one_at_most(&move);
+}
+
 static void
 guest_is_released_at_the_source_when_the_destination_is_gone(struct e2e *e2e)
 {
@@ -323,6 +374,8 @@ main(int argc, char **argv)
         E2E_TEST(guest_runs_at_the_destination_and_nowhere_else),
         E2E_TEST(paused_guest_arrives_paused_with_the_same_memory),
         E2E_TEST(settings_of_mig_send_hold_at_both_ends),
+        E2E_TEST(helpers_that_start_before_the_tunnel_find_each_other),
+        E2E_TEST(without_sessions_each_works_alone),
         E2E_TEST(cancelled_at_either_end_the_guest_stays_at_the_source),
         E2E_TEST(source_helper_dies_before_it_begins),
         E2E_TEST(source_helper_dies_while_moving),
@@ -334,6 +387,7 @@ main(int argc, char **argv)
         E2E_TEST(tunnel_dies_while_moving),
         E2E_TEST(tunnel_dies_after_completed),
         E2E_TEST(guest_is_released_at_the_destination_without_a_tunnel),
+        E2E_TEST(guest_is_released_by_the_mig_recv_that_waits),
         E2E_TEST(guest_is_released_at_the_source_when_the_destination_is_gone),
     };
 

@@ -1,0 +1,38 @@
+/*
+ * Asks the helper that is at work on this host already, which alone may speak
+ * to QEMU and to the partner, to release the guest.
+ */
+#ifndef MIGRATE_ASKER_H
+#define MIGRATE_ASKER_H
+
+#include <stdbool.h>
+
+#include "base/exit_status.h"
+
+struct asker;
+struct loop;
+
+struct asker_options {
+    struct loop *loop;
+    const char *path;    /* of the control socket; outlives the asker */
+    const char *program; /* "mig-send"; outlives the asker */
+
+    /**
+     * on_done(arg, asked, status):
+     * The end, never called before asker_new has returned.  If not ${asked},
+     * there is no helper to ask.  Else a line has said what came of it, which
+     * is ${status}.  The callback may free the asker.
+     */
+    void (*on_done)(void *arg, bool asked, enum exit_status status);
+    void *arg;
+};
+
+/**
+ * asker_new(options):
+ * Ask.  Return NULL with errno set if there is no memory.  The caller frees it
+ * with asker_free.
+ */
+struct asker *asker_new(const struct asker_options *options);
+void asker_free(struct asker *asker);
+
+#endif
