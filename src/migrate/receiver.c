@@ -34,17 +34,7 @@
 #include "migrate/receiver_state.h"
 #include "migrate/teller.h"
 
-enum {
-    FOLLOW_MS = 1000,
-    AGAIN_MS = 50,
-    EXIT_TRIES = 100 /* giving back its memory takes a large QEMU a while */
-};
-
-#define USUAL_CAUSES                                                          \
-    "QEMU says why on its own stderr. Usually: the source cancelled or "      \
-    "failed, "                                                                \
-    "the connection broke, or machine type, memory size, devices or multifd " \
-    "differ from the source's"
+enum { FOLLOW_MS = 1000, AGAIN_MS = 50 };
 
 const char *
 receiver_unix_path(const struct receiver *receiver)
@@ -52,8 +42,8 @@ receiver_unix_path(const struct receiver *receiver)
     return receiver->job.options.config->unix_path;
 }
 
-static void
-on_runstate(void *owner, const struct qmp_reply *reply)
+void
+receiver_on_runstate(void *owner, const struct qmp_reply *reply)
 {
     struct receiver *receiver = owner;
     struct job *job = &receiver->job;
@@ -105,7 +95,7 @@ on_update(void *owner, bool whole)
         return;
     if (migration->status == MIGRATION_COMPLETED) {
         receiver->arrived = true;
-        job_ask(job, "query-status", NULL, on_runstate);
+        job_ask(job, "query-status", NULL, receiver_on_runstate);
     } else if (whole && (migration->status == MIGRATION_FAILED ||
                          migration->status == MIGRATION_CANCELLED)) {
         job_done(job, STATUS_FAILED,
@@ -272,99 +262,6 @@ on_event(void *owner, const char *name, const json_t *data)
         follow_event(receiver->job.follow, name, data);
 }
 
-static bool
-has_exited(const struct receiver *receiver)
-{
-    const char *path = receiver_unix_path(receiver);
-    struct stat st;
-
-    if (receiver->qemu != 0)
-        return process_has_exited(receiver->qemu);
-    return receiver->listened && unix_listening(path) == 0 &&
-           stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
-}
-
-/* Tell a QEMU that has exited from one whose connection is gone. */
-static void
-look_for_qemu(struct receiver *receiver)
-{
-    struct job *job = &receiver->job;
-    bool exited = has_exited(receiver);
-
-    if (exited && receiver->together) {
-        log_info("QEMU: has exited");
-        if (!receiver->handover.discarded && receiver->why[0] == '\0')
-            snprintf(receiver->why, sizeof receiver->why,
-                     "QEMU has exited; " USUAL_CAUSES);
-        receiver_step(receiver, DESTINATION_QEMU_GONE);
-        return;
-    }
-    if (receiver->together && receiver->tries + 1 >= EXIT_TRIES) {
-        receiver_step(receiver, DESTINATION_QEMU_LOST);
-        return;
-    }
-    if (exited)
-        job_done(job, STATUS_FAILED,
-                 "QEMU: has exited, the VM is not here; " USUAL_CAUSES);
-    else if (++receiver->tries < EXIT_TRIES)
-        timer_start(receiver->again, AGAIN_MS);
-    else if (receiver->qemu != 0)
-        job_done(job, STATUS_UNKNOWN,
-                 "QMP: QEMU closed the connection but still lives, as process "
-                 "%d, and may still receive the VM: ask it with query-status",
-                 (int)receiver->qemu);
-    else
-        job_done(job, STATUS_UNKNOWN,
-                 "QMP: the connection was closed, and nothing proves that QEMU "
-                 "has exited: look for its process; if it lives, the VM may "
-                 "still arrive there: ask it with query-status, or start "
-                 "mig-recv again");
-}
-
-static void
-on_again(void *arg)
-{
-    struct receiver *receiver = arg;
-
-    if (receiver->job.over)
-        return;
-    if (receiver->tries > 0)
-        look_for_qemu(receiver);
-    else if (receiver->together)
-        receiver_look(receiver);
-    else
-        job_ask(&receiver->job, "query-status", NULL, on_runstate);
-}
-
-static void
-on_end(void *owner, enum qmp_end end, const char *why)
-{
-    struct receiver *receiver = owner;
-    struct job *job = &receiver->job;
-
-    if (!job->begun)
-        job_done(job, STATUS_FAILED, "QMP: %s; nothing was started", why);
-    else if (receiver->together)
-        look_for_qemu(receiver);
-    else if (receiver->arrived)
-        job_done(job, STATUS_UNKNOWN,
-                 "QMP: the VM had arrived, then: %s; see whether this QEMU "
-                 "still runs, and whether the VM is paused at the source",
-                 why);
-    else if (migration_is_postcopy(&job->progress.migration))
-        job_done(job, STATUS_UNKNOWN,
-                 "QMP: %s, in postcopy, when the VM needs both QEMUs: see "
-                 "whether they still run, and end neither",
-                 why);
-    else if (end == QMP_CLOSED)
-        look_for_qemu(receiver);
-    else
-        job_done(job, STATUS_UNKNOWN,
-                 "QMP: %s; QEMU may still receive the VM: ask it with "
-                 "query-status",
-                 why);
-}
-
 static void
 leave(struct receiver *receiver, enum exit_status status, const char *why)
 {
@@ -440,7 +337,7 @@ receiver_new(struct loop *loop, const struct job_options *options)
         .on_event = on_event,
         .on_status = on_status,
         .on_update = on_update,
-        .on_end = on_end,
+        .on_end = receiver_on_end,
         .on_timeout = on_timeout,
         .owner = receiver,
     };
@@ -451,7 +348,7 @@ receiver_new(struct loop *loop, const struct job_options *options)
     own.on_done = on_done;
     own.arg = receiver;
     receiver->leave_for = -1;
-    receiver->again = timer_new(loop, on_again, receiver);
+    receiver->again = timer_new(loop, receiver_on_again, receiver);
     receiver->leave = timer_new(loop, receiver_on_leave, receiver);
     receiver->seek = timer_new(loop, receiver_on_seek, receiver);
     receiver->teller = teller_new(loop, receiver_handover_told, receiver);

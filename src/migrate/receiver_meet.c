@@ -10,7 +10,6 @@
  * until migrate-incoming nothing has happened that could not be undone.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +21,7 @@
 #include "migrate/receiver_state.h"
 #include "migrate/teller.h"
 
-enum { VALUE_MAX = 64, SEEK_MS = 200 };
+enum { SEEK_MS = 200 };
 
 static void
 say_facts(struct receiver *receiver)
@@ -36,110 +35,22 @@ say_facts(struct receiver *receiver)
         partner_talk_say(receiver->talk, &facts);
 }
 
-void
-receiver_refuse(struct receiver *receiver, const char *why)
+static void
+say_refused(struct receiver *receiver, const char *why)
 {
     struct partner_message refused = { .type = PARTNER_REFUSED };
 
-    receiver->preparing = false;
     snprintf(refused.why, sizeof refused.why, "%s", why);
     if (receiver->talk != NULL)
         partner_talk_say(receiver->talk, &refused);
+}
+
+void
+receiver_refuse(struct receiver *receiver, const char *why)
+{
+    receiver->preparing = false;
+    say_refused(receiver, why);
     log_warnx("migration: refused: %s", why);
-}
-
-static void
-add_setting(struct settings *settings, enum setting_kind kind, const char *name,
-            const char *value)
-{
-    struct setting setting = { .kind = kind };
-
-    snprintf(setting.name, sizeof setting.name, "%s", name);
-    snprintf(setting.value, sizeof setting.value, "%s", value);
-    /* What is only to be off, or to tell of changes, may be missing, and so may
-     * what only saves the disks from being used too early. */
-    setting.optional = strcmp(value, "off") == 0 ||
-                       strcmp(name, "events") == 0 ||
-                       strcmp(name, "late-block-activate") == 0;
-    settings_default(settings, &setting);
-}
-
-static void
-value_text(char text[VALUE_MAX], const json_t *value)
-{
-    if (json_is_integer(value))
-        snprintf(text, VALUE_MAX, "%" JSON_INTEGER_FORMAT,
-                 json_integer_value(value));
-    else if (json_is_real(value))
-        snprintf(text, VALUE_MAX, "%g", json_real_value(value));
-    else
-        snprintf(text, VALUE_MAX, "%s", json_is_true(value) ? "on" : "off");
-}
-
-static void
-take_settings(struct receiver *receiver, const struct partner_message *plan)
-{
-    struct settings *settings = &receiver->settings;
-    char text[VALUE_MAX];
-    const char *name;
-    json_t *value;
-
-    settings->count = 0;
-    json_object_foreach(plan->capabilities, name, value)
-    {
-        value_text(text, value);
-        add_setting(settings, SETTING_CAPABILITY, name, text);
-    }
-    json_object_foreach(plan->parameters, name, value)
-    {
-        value_text(text, value);
-        add_setting(settings, SETTING_PARAMETER, name,
-                    json_is_string(value) ? json_string_value(value) : text);
-    }
-    add_setting(settings, SETTING_CAPABILITY, "events", "on");
-    add_setting(settings, SETTING_CAPABILITY, "late-block-activate", "on");
-}
-
-/* What was given here, too, has to be the same. */
-static bool
-agrees(struct receiver *receiver, const struct setting *own,
-       char why[PARTNER_WHY_MAX])
-{
-    const char *theirs =
-        settings_get(&receiver->settings, own->kind, own->name);
-
-    if (theirs == NULL) {
-        settings_default(&receiver->settings, own);
-        return true;
-    }
-    if (strcmp(theirs, own->value) == 0)
-        return true;
-    snprintf(why, PARTNER_WHY_MAX,
-             "mig-recv was given %s=%s, and mig-send has %s for both; give it "
-             "to mig-send alone",
-             own->name, own->value, theirs);
-    return false;
-}
-
-static bool
-merge_own(struct receiver *receiver, char why[PARTNER_WHY_MAX])
-{
-    const struct job_config *config = receiver->options.config;
-    struct setting own = { .kind = SETTING_CAPABILITY };
-
-    for (size_t i = 0; i < config->given; i++)
-        if (!agrees(receiver, &config->settings.list[i], why))
-            return false;
-    if (config->multifd == 0)
-        return true;
-    snprintf(own.name, sizeof own.name, "multifd");
-    snprintf(own.value, sizeof own.value, "on");
-    if (!agrees(receiver, &own, why))
-        return false;
-    own.kind = SETTING_PARAMETER;
-    snprintf(own.name, sizeof own.name, "multifd-channels");
-    snprintf(own.value, sizeof own.value, "%" PRIu64, config->multifd);
-    return agrees(receiver, &own, why);
 }
 
 static void
@@ -154,8 +65,7 @@ take_plan(struct receiver *receiver, const struct partner_message *plan)
                                       "migration already; start it anew");
         return;
     }
-    take_settings(receiver, plan);
-    if (!merge_own(receiver, why)) {
+    if (!receiver_take_settings(receiver, plan, why)) {
         receiver_refuse(receiver, why);
         job_done(&receiver->job, STATUS_USAGE, "%s; nothing was started", why);
         return;
@@ -294,6 +204,10 @@ on_came(void *arg)
         say_facts(receiver);
         return;
     }
+    if (partner_talk_heard_id(receiver->talk)[0] == '\0')
+        say_refused(receiver, "this QEMU waits for a migration that began "
+                              "before: mig-send --attach goes on with it, or "
+                              "ends it where it never began");
     receiver_step(receiver, DESTINATION_CAME);
     if (!receiver->releasing)
         return;

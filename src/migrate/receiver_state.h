@@ -55,6 +55,26 @@ struct receiver {
 #define MARK_PAUSED "-paused"   /* it is not */
 #define MARK_STARTED "-started" /* `cont` was about to be sent */
 
+#define USUAL_CAUSES                                                          \
+    "QEMU says why on its own stderr. Usually: the source cancelled or "      \
+    "failed, "                                                                \
+    "the connection broke, or machine type, memory size, devices or multifd " \
+    "differ from the source's"
+
+/**
+ * receiver_on_runstate(owner, reply):
+ * QEMU has replied to query-status after the VM has arrived, without a partner.
+ */
+void receiver_on_runstate(void *owner, const struct qmp_reply *reply);
+
+/**
+ * receiver_on_end(owner, end, why):
+ * receiver_on_again(arg):
+ * The job's on_end; the timer `again`.  Both get the receiver.
+ */
+void receiver_on_end(void *owner, enum qmp_end end, const char *why);
+void receiver_on_again(void *arg);
+
 /**
  * receiver_unix_path(receiver):
  * Return where QEMU is to listen.
@@ -79,6 +99,15 @@ void receiver_incoming(struct receiver *receiver);
  * plan and carry it out.
  */
 void receiver_meet(struct receiver *receiver);
+
+/**
+ * receiver_take_settings(receiver, plan, why):
+ * Take the settings of ${plan}, and those that were given here.  Return whether
+ * they agree; if not, write one line into ${why}.
+ */
+bool receiver_take_settings(struct receiver *receiver,
+                            const struct partner_message *plan,
+                            char why[PARTNER_WHY_MAX]);
 
 /**
  * receiver_prepare(receiver):

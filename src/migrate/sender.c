@@ -30,239 +30,18 @@
 #include "migrate/process.h"
 #include "migrate/sender_state.h"
 #include "migrate/teller.h"
-#include "wire/progress_text.h"
-#include "wire/send_outcome.h"
 
 enum {
-    FOLLOW_MS = 500,
-    RECOUNTS_MAX = 4,
-    RESUME_POLL_MS = 100,
     SILENCE_POLL_MS = 1000,
     /* A switchover keeps QEMU busy for as long as the downtime is. */
-    SILENCE_MS = 15000,
-    RESUME_MS = 3000 /* QEMU says "failed" before it lets the VM run again */
+    SILENCE_MS = 15000
 };
-
-static void
-report_failure(struct sender *sender)
-{
-    struct job *job = &sender->job;
-
-    if (sender->together) {
-        sender_handover_kept(sender);
-        return;
-    }
-    char text[SEND_OUTCOME_TEXT_MAX];
-    const struct send_facts facts = {
-        .migration = &job->progress.migration,
-        .runstate = job->runstate,
-        .version = job->version,
-        .was_running = sender->was_running,
-        .runs = sender->runs || sender->stops > 0,
-        .switching = sender->stops > 0,
-        .saw_device = sender->saw_device,
-        .cancelled = sender->cancelled,
-        .timed_out = sender->wish == STATUS_TIMED_OUT,
-    };
-    enum exit_status status = send_outcome(&facts, text);
-
-    job_done(job, status, "%s", text);
-}
-
-static void
-on_final_status(void *owner, const struct qmp_reply *reply)
-{
-    struct sender *sender = owner;
-    struct job *job = &sender->job;
-
-    job_take_runstate(job, reply);
-    if (reply->error == NULL && (sender->runs || sender->stops > 0) &&
-        strcmp(job->runstate, "running") != 0 &&
-        loop_now_ms(job->loop) < sender->deadline_ms)
-        timer_start(sender->resume, RESUME_POLL_MS);
-    else
-        report_failure(sender);
-}
-
-void
-sender_report_success(struct sender *sender)
-{
-    struct job *job = &sender->job;
-    char text[PROGRESS_TEXT_MAX];
-
-    if (sender->wish != STATUS_DONE)
-        log_warnx("migration: completed before it could be cancelled");
-    json_text_copy(job->runstate, sizeof job->runstate, "postmigrate");
-    progress_report_text(text, &job->progress);
-    job_done(job, STATUS_DONE,
-             "migration: completed, the VM is at the destination: %s", text);
-}
-
-static void
-conclude(struct sender *sender)
-{
-    struct job *job = &sender->job;
-
-    if (job->progress.migration.status == MIGRATION_COMPLETED) {
-        sender_report_success(sender);
-        return;
-    }
-    sender->state = SENDER_CONCLUDING;
-    sender->deadline_ms = loop_now_ms(job->loop) + RESUME_MS;
-    job_ask(job, "query-status", NULL, on_final_status);
-}
-
-static void
-on_cancelled(void *owner, const struct qmp_reply *reply)
-{
-    struct sender *sender = owner;
-
-    if (reply->error == NULL)
-        return;
-    sender->cancelling = false;
-    if (sender->refused)
-        return;
-    sender->refused = true;
-    log_warnx("migration: QEMU does not cancel it: %s; trying again",
-              reply->error);
-}
-
-/* There is an update younger than the wish. */
-static void
-grant_wish(struct sender *sender)
-{
-    if (migration_is_postcopy(&sender->job.progress.migration)) {
-        sender->wish = STATUS_DONE;
-        log_warnx("migration: can't be cancelled in postcopy, when the VM "
-                  "needs both hosts; it goes on");
-        return;
-    }
-    sender->cancelling = true;
-    sender->cancelled = true;
-    job_ask(&sender->job, "migrate_cancel", NULL, on_cancelled);
-}
-
-static void
-on_status(void *owner)
-{
-    struct sender *sender = owner;
-
-    switch (sender->job.progress.migration.status) {
-    case MIGRATION_DEVICE: sender->saw_device = true; break;
-    case MIGRATION_PRE_SWITCHOVER:
-        log_info("migration: waits in pre-switchover for the command "
-                 "migrate-continue");
-        break;
-    case MIGRATION_WAIT_UNPLUG:
-        log_info("migration: waits for the guest to let go of a device");
-        break;
-    case MIGRATION_POSTCOPY_ACTIVE:
-        log_info("migration: the VM runs at the destination by now (postcopy), "
-                 "the rest of its memory follows: it needs both hosts until "
-                 "that is done");
-        break;
-    default: break;
-    }
-}
-
-/*
- * QEMU 7.2 says "completed" a moment before it fills the total time in: look
- * again, but not for ever.
- */
-static bool
-is_uncounted(struct sender *sender)
-{
-    const struct migration *migration = &sender->job.progress.migration;
-
-    return migration->status == MIGRATION_COMPLETED &&
-           migration->total_time_ms == 0 && sender->recounts++ < RECOUNTS_MAX;
-}
-
-static void
-on_update(void *owner, bool whole)
-{
-    struct sender *sender = owner;
-    struct job *job = &sender->job;
-    const struct migration *migration = &job->progress.migration;
-
-    if (sender->state != SENDER_MIGRATING)
-        return;
-    if (sender->together &&
-        !(whole && (migration->status == MIGRATION_FAILED ||
-                    migration->status == MIGRATION_CANCELLED))) {
-        sender_handover_update(sender, whole);
-        return;
-    }
-    if (!whole)
-        return; /* the numbers follow */
-    if (is_uncounted(sender))
-        return;
-    if (migration_is_over(migration->status))
-        conclude(sender);
-    else if (migration->status == MIGRATION_POSTCOPY_PAUSED)
-        job_done(job, STATUS_UNKNOWN,
-                 "migration: interrupted in postcopy: the VM needs the memory "
-                 "of both QEMUs, so end neither; migrate-recover at the "
-                 "destination and migrate with resume here bring it back");
-    else if (sender->wish != STATUS_DONE && !sender->cancelling)
-        grant_wish(sender);
-}
-
-/* Without a reply in time QEMU may still have begun. */
-static void
-on_migrate(void *owner, const struct qmp_reply *reply)
-{
-    struct sender *sender = owner;
-
-    if (reply->error != NULL && reply->error_class != NULL &&
-        sender->together) {
-        log_warnx("migration: QEMU refused it: %s", reply->error);
-        sender_handover_kept(sender);
-        return;
-    }
-    if (reply->error != NULL && reply->error_class != NULL) {
-        job_done(&sender->job, STATUS_FAILED,
-                 "migration: QEMU refused it: %s; %s", reply->error,
-                 send_whereabouts(sender->job.runstate, sender->was_running));
-        return;
-    }
-    if (reply->error != NULL)
-        log_info("QMP: %s; waiting", reply->error);
-    sender_follow(sender);
-}
-
-void
-sender_follow(struct sender *sender)
-{
-    job_follow(&sender->job, FOLLOW_MS);
-}
-
-static void
-begin(struct sender *sender)
-{
-    const char *path = sender->job.options.config->unix_path;
-    char uri[sizeof "unix:" + 108];
-
-    if (!sender_trusts_socket(sender))
-        return;
-    snprintf(uri, sizeof uri, "unix:%s", path);
-    sender->state = SENDER_MIGRATING;
-    sender->was_running = sender->runs;
-    log_info("migration: begins, by way of %s", path);
-    job_begin(&sender->job);
-    if (sender->together) {
-        sender->handover.run = sender->runs ? RUN_YES : RUN_NO;
-        sender_step(sender, SOURCE_BEGIN);
-    }
-    job_ask(&sender->job, "migrate", json_pack("{s:s}", "uri", uri),
-            on_migrate);
-}
 
 void
 sender_begin(struct sender *sender)
 {
     sender->state = SENDER_CHECKING_AGAIN;
-    sender_check(sender, begin);
+    sender_check(sender, sender_migrate);
 }
 
 static void
@@ -308,7 +87,7 @@ on_resume_timer(void *arg)
 {
     struct sender *sender = arg;
 
-    job_ask(&sender->job, "query-status", NULL, on_final_status);
+    job_ask(&sender->job, "query-status", NULL, sender_on_final_status);
 }
 
 static void
@@ -436,8 +215,8 @@ sender_new(struct loop *loop, const struct job_options *options)
         .on_ready = on_ready,
         .on_applied = on_applied,
         .on_event = sender_on_event,
-        .on_status = on_status,
-        .on_update = on_update,
+        .on_status = sender_on_status,
+        .on_update = sender_on_update,
         .on_end = on_end,
         .on_timeout = on_timeout,
         .owner = sender,

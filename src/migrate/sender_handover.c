@@ -14,9 +14,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "io/loop.h"
 #include "io/timer.h"
-#include "migrate/process.h"
 #include "migrate/sender_state.h"
 #include "migrate/teller.h"
 #include "wire/send_outcome.h"
@@ -26,10 +24,6 @@ enum {
     KEPT_MS = 10000,
     ALONE_MS = 5000,
     INSTRUCTED_MS = 3000,
-    PROGRESS_MS = 450, /* less than between two updates */
-    EXIT_POLL_MS = 50,
-    EXIT_LOOKS = 100,
-    RECOUNTS_MAX = 4
 };
 
 static void
@@ -191,8 +185,8 @@ waits_for_numbers(struct sender *sender)
     return true;
 }
 
-static void
-finish_now(struct sender *sender)
+void
+sender_finish(struct sender *sender)
 {
     say(sender, SAY_BYE);
     sender_report_success(sender);
@@ -294,109 +288,4 @@ sender_partner_says(struct sender *sender,
         break;
     default: break;
     }
-}
-
-static void
-tell_progress(struct sender *sender)
-{
-    const struct migration *migration = &sender->job.progress.migration;
-    uint64_t now_ms = loop_now_ms(sender->job.loop);
-    struct partner_message message = { .type = PARTNER_PROGRESS };
-
-    if (sender->talk == NULL ||
-        (!migration_is_over(migration->status) && sender->progress_ms != 0 &&
-         now_ms - sender->progress_ms < PROGRESS_MS))
-        return;
-    sender->progress_ms = now_ms;
-    message.body = migration_json(migration);
-    partner_talk_say(sender->talk, &message);
-    partner_fini(&message);
-}
-
-static void
-on_completed_state(void *owner, const struct qmp_reply *reply)
-{
-    struct sender *sender = owner;
-
-    job_take_runstate(&sender->job, reply);
-    if (strcmp(sender->job.runstate, "running") == 0)
-        sender_step(sender, SOURCE_QEMU_RUNS);
-    else if (reply->error == NULL)
-        sender_step(sender, SOURCE_QEMU_COMPLETED);
-}
-
-/* STOP comes before "completed", so what runs then was continued by somebody.
- * A guest that was stopped for another reason has left `stops` at 0. */
-static void
-hand_over(struct sender *sender)
-{
-    sender->handed = true;
-    if (sender->handover.run != RUN_UNKNOWN || sender->job.begun)
-        sender->handover.run =
-            sender->runs || sender->stops > 0 ? RUN_YES : RUN_NO;
-    if (sender->runs)
-        job_ask(&sender->job, "query-status", NULL, on_completed_state);
-    else
-        sender_step(sender, SOURCE_QEMU_COMPLETED);
-}
-
-void
-sender_handover_update(struct sender *sender, bool whole)
-{
-    const struct migration *migration = &sender->job.progress.migration;
-    bool fresh = follow_is_fresh(sender->job.follow);
-
-    if (whole)
-        tell_progress(sender);
-    if (migration->status == MIGRATION_COMPLETED) {
-        if (sender->finishing && whole && migration->total_time_ms <= 0 &&
-            sender->recounts++ < RECOUNTS_MAX)
-            follow_ask(sender->job.follow);
-        else if (sender->finishing && whole)
-            finish_now(sender);
-        else if (!sender->handed)
-            hand_over(sender);
-    } else if (whole && fresh) {
-        if (migration->status == MIGRATION_POSTCOPY_PAUSED)
-            sender_step(sender, SOURCE_QEMU_BROKEN);
-        else if (migration_is_postcopy(migration))
-            sender_step(sender, SOURCE_QEMU_POSTCOPY);
-        else
-            sender_step(sender, SOURCE_QEMU_MOVING);
-    }
-}
-
-void
-sender_handover_kept(struct sender *sender)
-{
-    if (sender->job.follow != NULL)
-        sender->state = SENDER_CONCLUDING;
-    sender_step(sender, SOURCE_QEMU_KEPT);
-}
-
-void
-sender_on_exit(void *arg)
-{
-    struct sender *sender = arg;
-
-    if (sender->qemu != 0 && process_has_exited(sender->qemu)) {
-        log_warnx("QEMU: has ended");
-        sender_step(sender, SOURCE_QEMU_GONE);
-    } else if (sender->qemu != 0 && ++sender->exit_looks < EXIT_LOOKS) {
-        timer_start(sender->exit, EXIT_POLL_MS);
-    } else {
-        sender_step(sender, SOURCE_QEMU_LOST);
-    }
-}
-
-void
-sender_handover_lost(struct sender *sender)
-{
-    sender->deaf = true;
-    if (sender->finishing) {
-        finish_now(sender);
-        return;
-    }
-    sender->job.runstate[0] = '\0';
-    timer_start(sender->exit, 0);
 }

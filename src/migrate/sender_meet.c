@@ -267,7 +267,8 @@ take_facts(struct sender *sender, const json_t *facts)
 static void
 take_refused(struct sender *sender, const struct partner_message *message)
 {
-    if (sender->state == SENDER_PLANNING && !sender->prepared)
+    if ((sender->state == SENDER_PLANNING || sender->state == SENDER_MEETING) &&
+        !sender->prepared)
         job_done(&sender->job, STATUS_FAILED,
                  "migration: the destination refuses it: %s; nothing was "
                  "started",

@@ -108,6 +108,26 @@ void sender_on_event(void *owner, const char *name, const json_t *data);
 void sender_begin(struct sender *sender);
 
 /**
+ * sender_migrate(sender):
+ * Let QEMU migrate.
+ */
+void sender_migrate(struct sender *sender);
+
+/**
+ * sender_on_status(owner):
+ * sender_on_update(owner, whole):
+ * The job's hooks of these names; ${owner} is the sender.
+ */
+void sender_on_status(void *owner);
+void sender_on_update(void *owner, bool whole);
+
+/**
+ * sender_on_final_status(owner, reply):
+ * QEMU has replied to query-status after a migration that has not completed.
+ */
+void sender_on_final_status(void *owner, const struct qmp_reply *reply);
+
+/**
  * sender_follow(sender):
  * QEMU migrates: follow it.
  */
@@ -158,6 +178,12 @@ bool sender_talk_open(struct sender *sender);
  * the job.
  */
 void sender_step(struct sender *sender, enum source_event event);
+
+/**
+ * sender_finish(sender):
+ * The guest runs at the destination, and all numbers are known: end.
+ */
+void sender_finish(struct sender *sender);
 
 /**
  * sender_partner_says(sender, message):

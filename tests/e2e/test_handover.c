@@ -250,6 +250,36 @@ both_helpers_die_after_completed(struct e2e *e2e)
     assert_one_at_most(&move);
 }
 
+/* The destination is prepared, and no new mig-send may take it for another
+ * migration: the one that attaches ends it. */
+static void
+tunnel_dies_before_it_begins(struct e2e *e2e)
+{
+    struct process *again;
+    struct move move;
+
+    prepare(e2e, &move, &guest_calm);
+    move_start(e2e, &move, NULL, ARGS("--max-bandwidth", "8M", "--wait", "2"));
+    process_wait_text(move.recv, move.recv->err, "QEMU: waits for the VM");
+    process_kill(move.send);
+    process_kill(move.tunnel.client);
+    process_kill(move.tunnel.server);
+    vm_wait_state(move.source, "running");
+    tunnel_start_server(e2e, &move.tunnel, NULL);
+    tunnel_start_client(e2e, &move.tunnel, NULL);
+    if (strcmp(vm_state(move.destination), "inmigrate") == 0 &&
+        strcmp(vm_migration(move.source), "") == 0) {
+        again = tunnel_send(e2e, &move.tunnel, move.source, NULL);
+        process_expect(again, 1);
+        assert_true(process_said(again, "mig-send --attach"));
+        move.send = attach_send(e2e, &move, "--attach");
+        process_expect(move.send, 1);
+    }
+    process_expect(move.recv, 1);
+    assert_string_equal(vm_state(move.destination), "gone");
+    vm_assert_runs(move.source);
+}
+
 static void
 tunnel_dies_while_moving(struct e2e *e2e)
 {
@@ -384,6 +414,7 @@ main(int argc, char **argv)
         E2E_TEST(destination_helper_dies_while_moving),
         E2E_TEST(both_helpers_die_after_completed),
         E2E_TEST(destination_qemu_dies_after_arrived),
+        E2E_TEST(tunnel_dies_before_it_begins),
         E2E_TEST(tunnel_dies_while_moving),
         E2E_TEST(tunnel_dies_after_completed),
         E2E_TEST(guest_is_released_at_the_destination_without_a_tunnel),
