@@ -177,8 +177,7 @@ waits_for_numbers(struct sender *sender)
 {
     const struct job *job = &sender->job;
 
-    if (job->follow == NULL || sender->deaf || sender->finishing ||
-        job->progress.migration.total_time_ms > 0)
+    if (job->follow == NULL || sender->deaf || sender->counted)
         return false;
     sender->finishing = true;
     follow_ask(job->follow);

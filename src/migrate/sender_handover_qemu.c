@@ -59,6 +59,23 @@ hand_over(struct sender *sender)
         sender_step(sender, SOURCE_QEMU_COMPLETED);
 }
 
+/* QEMU 7.2 says "completed" a moment before it fills the total time in. */
+static void
+take_completed(struct sender *sender, bool whole)
+{
+    const struct migration *migration = &sender->job.progress.migration;
+
+    if (whole &&
+        (migration->total_time_ms > 0 || sender->recounts++ >= RECOUNTS_MAX))
+        sender->counted = true;
+    if (!sender->handed)
+        hand_over(sender);
+    else if (sender->finishing && sender->counted)
+        sender_finish(sender);
+    else if (sender->finishing && whole)
+        follow_ask(sender->job.follow);
+}
+
 void
 sender_handover_update(struct sender *sender, bool whole)
 {
@@ -68,13 +85,7 @@ sender_handover_update(struct sender *sender, bool whole)
     if (whole)
         tell_progress(sender);
     if (migration->status == MIGRATION_COMPLETED) {
-        if (sender->finishing && whole && migration->total_time_ms <= 0 &&
-            sender->recounts++ < RECOUNTS_MAX)
-            follow_ask(sender->job.follow);
-        else if (sender->finishing && whole)
-            sender_finish(sender);
-        else if (!sender->handed)
-            hand_over(sender);
+        take_completed(sender, whole);
     } else if (whole && fresh) {
         if (migration->status == MIGRATION_POSTCOPY_PAUSED)
             sender_step(sender, SOURCE_QEMU_BROKEN);

@@ -66,6 +66,7 @@ struct sender {
     bool instructed;      /* only a person can go on */
     bool deaf;            /* QEMU can't be asked any more */
     bool handed;          /* QEMU was seen to be completed */
+    bool counted;         /* and its last numbers have come */
     bool finishing;       /* the last numbers are waited for */
     bool releasing;       /* --release: as soon as the partner is known */
     uint64_t progress_ms; /* when the partner was told of it last */

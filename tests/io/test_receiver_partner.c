@@ -1,0 +1,203 @@
+/* mig-recv's job with a partner; QEMU and the partner are the test's own. */
+#include "migrate/receiver.h"
+
+#include <string.h>
+
+#include "support_dialogue.h"
+#include "support_test.h"
+
+static const char inmigrate[] = "{\"return\": {\"status\": \"inmigrate\"}}";
+static const char paused[] = "{\"return\": {\"status\": \"paused\"}}";
+static const char done[] = "{\"return\": {}}";
+static const char completed[] = "{\"return\": {\"status\": \"completed\"}}";
+
+#define PLAN(multifd)                                           \
+    "{\"type\":\"plan\",\"migration\":\"0a\",\"capabilities\":" \
+    "{\"multifd\":" multifd "},\"parameters\":{},\"run\":true}"
+#define WORD(type) "{\"type\":\"" type "\",\"migration\":\"0a\"}"
+#define GIVEN                                                       \
+    "{\"type\":\"given\",\"migration\":\"0a\",\"how\":\"precopy\"," \
+    "\"run\":true}"
+#define KEPT "{\"type\":\"kept\",\"migration\":\"0a\",\"running\":true}"
+
+static void
+set_stage(struct dialogue *dialogue)
+{
+    static const char *const commands[] = { "stop", "object-add",
+                                            "migrate-incoming", "cont",
+                                            "quit" };
+
+    dialogue_open(dialogue, JOB_RECEIVES);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        qmp_server_answer(&dialogue->play.server, commands[i], done);
+}
+
+static void
+open_prepared(struct dialogue *dialogue)
+{
+    set_stage(dialogue);
+    dialogue_start(dialogue);
+    dialogue_hear(dialogue, "facts");
+    dialogue_say(dialogue, PLAN("false"));
+    dialogue_hear(dialogue, "prepared");
+}
+
+static void
+arrive(struct dialogue *dialogue)
+{
+    qmp_server_answer(&dialogue->play.server, "query-status", paused);
+    qmp_server_migration(&dialogue->play.server, "completed", completed);
+    dialogue_hear(dialogue, "arrived");
+}
+
+static unsigned
+count(struct dialogue *dialogue, const char *command)
+{
+    return qmp_server_count(&dialogue->play.server, command);
+}
+
+static void
+nothing_is_done_before_there_is_a_plan(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    set_stage(&dialogue);
+    dialogue_start(&dialogue);
+    dialogue_hear(&dialogue, "facts");
+    dialogue_say(&dialogue, GIVEN);
+    stage_rest(&dialogue.play.stage);
+    assert_int_equal(count(&dialogue, "stop"), 0);
+    assert_int_equal(count(&dialogue, "migrate-incoming"), 0);
+    play_cancel(&dialogue.play);
+    assert_int_equal(play_end(&dialogue.play), STATUS_CANCELLED);
+    dialogue_close(&dialogue);
+}
+
+static void
+the_guest_is_continued_only_when_it_is_here_and_given(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_prepared(&dialogue);
+    assert_int_equal(count(&dialogue, "stop"), 1);
+    arrive(&dialogue);
+    stage_rest(&dialogue.play.stage);
+    assert_int_equal(count(&dialogue, "cont"), 0);
+    dialogue_say(&dialogue, GIVEN);
+    dialogue_hear(&dialogue, "running");
+    assert_int_equal(count(&dialogue, "cont"), 1);
+    dialogue_say(&dialogue, WORD("bye"));
+    assert_int_equal(play_end(&dialogue.play), STATUS_DONE);
+    play_assert_message(&dialogue.play, "has arrived and runs");
+    dialogue_close(&dialogue);
+}
+
+static void
+what_is_given_early_waits_for_the_guest(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_prepared(&dialogue);
+    dialogue_say(&dialogue, GIVEN);
+    stage_rest(&dialogue.play.stage);
+    assert_int_equal(count(&dialogue, "cont"), 0);
+    qmp_server_answer(&dialogue.play.server, "query-status", inmigrate);
+    qmp_server_migration(&dialogue.play.server, "completed", completed);
+    STAGE_UNTIL(&dialogue.play.stage, count(&dialogue, "query-status") > 3);
+    assert_int_equal(count(&dialogue, "cont"), 0);
+    qmp_server_answer(&dialogue.play.server, "query-status", paused);
+    dialogue_hear(&dialogue, "running");
+    assert_int_equal(count(&dialogue, "cont"), 1);
+    dialogue_close(&dialogue);
+}
+
+static void
+word_about_another_migration_starts_nothing(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_prepared(&dialogue);
+    arrive(&dialogue);
+    dialogue_say(&dialogue, "{\"type\":\"given\",\"migration\":\"0b\","
+                            "\"how\":\"precopy\",\"run\":true}");
+    stage_rest(&dialogue.play.stage);
+    assert_int_equal(count(&dialogue, "cont"), 0);
+    dialogue_close(&dialogue);
+}
+
+static void
+a_guest_that_is_kept_is_discarded(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_prepared(&dialogue);
+    arrive(&dialogue);
+    dialogue_say(&dialogue, KEPT);
+    STAGE_UNTIL(&dialogue.play.stage, count(&dialogue, "quit") == 1);
+    qmp_server_exit(&dialogue.play.server);
+    dialogue_hear(&dialogue, "discarded");
+    assert_int_equal(play_end(&dialogue.play), STATUS_FAILED);
+    assert_int_equal(count(&dialogue, "cont"), 0);
+    dialogue_close(&dialogue);
+}
+
+static void
+settings_of_its_own_must_be_those_of_the_plan(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    set_stage(&dialogue);
+    assert_null(job_config_option(&dialogue.play.config, 'm', "2"));
+    dialogue_start(&dialogue);
+    dialogue_hear(&dialogue, "facts");
+    dialogue_say(&dialogue, PLAN("false"));
+    dialogue_hear(&dialogue, "refused");
+    assert_int_equal(play_end(&dialogue.play), STATUS_USAGE);
+    assert_int_equal(count(&dialogue, "migrate-incoming"), 0);
+    dialogue_close(&dialogue);
+}
+
+static void
+a_plan_that_qemu_refuses_may_be_followed_by_another(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    set_stage(&dialogue);
+    qmp_server_answer(
+        &dialogue.play.server, "migrate-incoming",
+        "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no way\"}}");
+    dialogue_start(&dialogue);
+    dialogue_hear(&dialogue, "facts");
+    dialogue_say(&dialogue, PLAN("false"));
+    assert_string_equal(json_string_value(json_object_get(
+                            dialogue_hear(&dialogue, "refused"), "why")),
+                        "no way");
+    assert_false(dialogue.play.done);
+    qmp_server_answer(&dialogue.play.server, "migrate-incoming", done);
+    dialogue_say(&dialogue, PLAN("false"));
+    dialogue_hear(&dialogue, "prepared");
+    dialogue_close(&dialogue);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_done_before_there_is_a_plan),
+        cmocka_unit_test(the_guest_is_continued_only_when_it_is_here_and_given),
+        cmocka_unit_test(what_is_given_early_waits_for_the_guest),
+        cmocka_unit_test(word_about_another_migration_starts_nothing),
+        cmocka_unit_test(a_guest_that_is_kept_is_discarded),
+        cmocka_unit_test(settings_of_its_own_must_be_those_of_the_plan),
+        cmocka_unit_test(a_plan_that_qemu_refuses_may_be_followed_by_another),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
