@@ -76,11 +76,25 @@ on_filter(void *owner, const struct qmp_reply *reply)
 static void
 announce(struct receiver *receiver)
 {
+    if (receiver->announced)
+        return;
+    receiver->announced = true;
     ask_qemu(receiver, "announce-self",
              json_pack("{s:i, s:i, s:i, s:i}", "initial", 50, "max", 550,
                        "rounds", 5, "step", 100),
              on_announced);
     ask_qemu(receiver, "query-rx-filter", NULL, on_filter);
+}
+
+/* The event may be first, or the reply. */
+static void
+runs(struct receiver *receiver)
+{
+    receiver->ran = true;
+    json_text_copy(receiver->job.runstate, sizeof receiver->job.runstate,
+                   "running");
+    announce(receiver);
+    receiver_step(receiver, DESTINATION_QEMU_RUNS);
 }
 
 static void
@@ -95,11 +109,12 @@ on_continued(void *owner, const struct qmp_reply *reply)
                  reply->error);
         return;
     }
-    receiver->ran = true;
-    json_text_copy(receiver->job.runstate, sizeof receiver->job.runstate,
-                   "running");
-    announce(receiver);
-    receiver_step(receiver, DESTINATION_QEMU_RUNS);
+    if (reply->error != NULL) {
+        log_warnx("QMP: cont: %s; waiting", reply->error);
+        receiver_look(receiver);
+        return;
+    }
+    runs(receiver);
 }
 
 static void
@@ -356,11 +371,7 @@ receiver_handover_event(struct receiver *receiver, const char *name,
 
     if (strcmp(name, "RESUME") == 0) {
         log_info("VM: runs here");
-        receiver->ran = true;
-        json_text_copy(receiver->job.runstate, sizeof receiver->job.runstate,
-                       "running");
-        if (receiver->handover.state != DESTINATION_STARTING)
-            receiver_step(receiver, DESTINATION_QEMU_RUNS);
+        runs(receiver);
     } else if (strcmp(name, "NIC_RX_FILTER_CHANGED") == 0) {
         log_info("network: the guest has set up NIC %s anew",
                  nic != NULL ? nic : "without a name");

@@ -40,6 +40,7 @@ struct receiver {
     int leave_for;         /* the situation that it was started for */
     bool ran;              /* RESUME was seen, or a mark of an earlier one */
     bool proved;           /* a mark tells whether it has run */
+    bool announced;        /* that it runs, to the network */
     bool looking;          /* query-status is under way */
     bool releasing;        /* --release: as soon as the partner is known */
     bool interrupted;      /* a person wants to stop */
