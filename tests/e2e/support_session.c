@@ -18,6 +18,16 @@ session_start(struct e2e *e2e, struct tunnel *tunnel,
     tunnel_start_client(e2e, tunnel, client_args);
 }
 
+void
+session_start_partners(struct e2e *e2e, struct tunnel *tunnel)
+{
+    tunnel_init(e2e, tunnel);
+    tunnel->session = true;
+    tunnel->partners = true;
+    tunnel_start_server(e2e, tunnel, NULL);
+    tunnel_start_client(e2e, tunnel, NULL);
+}
+
 struct proxy *
 session_start_proxied(struct e2e *e2e, struct tunnel *tunnel,
                       const char *const *server_args,

@@ -16,6 +16,12 @@ void session_start(struct e2e *e2e, struct tunnel *tunnel,
                    const char *const *client_args);
 
 /**
+ * session_start_partners(e2e, tunnel):
+ * Start both ends of a session, through which the helpers find each other.
+ */
+void session_start_partners(struct e2e *e2e, struct tunnel *tunnel);
+
+/**
  * session_start_proxied(e2e, tunnel, server_args, client_args):
  * As session_start, with a fault proxy between the two, which is returned.
  */

@@ -18,8 +18,7 @@ prepare(struct e2e *e2e, struct move *move, const struct guest *guest)
 {
     *move = (struct move){ .source = vm_start_source(e2e, guest) };
     move->destination = vm_start_incoming(e2e, move->source);
-    session_start(e2e, &move->tunnel, NULL, NULL);
-    move->tunnel.partners = true;
+    session_start_partners(e2e, &move->tunnel);
 }
 
 /* The guest goes on at the destination where it stopped at the source. */

@@ -29,8 +29,7 @@ prepare(struct e2e *e2e, struct move *move, const char *const *here,
     if (there.memory_mib == 0)
         there.memory_mib = 64;
     move->destination = vm_start(e2e, &there);
-    session_start(e2e, &move->tunnel, NULL, NULL);
-    move->tunnel.partners = true;
+    session_start_partners(e2e, &move->tunnel);
 }
 
 /* The source is as it was, the destination waits on, and mig-send says why. */
