@@ -9,10 +9,12 @@
  *   follow          until completed or failed, or until QEMU is gone
  *   query-status    until the VM has left inmigrate: it runs, or is paused
  *
- * A QEMU before 9.1 exits when an incoming migration fails, so the end of the
- * QMP connection is how most failures show.  But the connection may also end
- * where QEMU lives on and gets the VM, and to call that a failure would let
- * somebody start the VM a second time.  So that QEMU has exited needs a proof:
+ * A QEMU from 9.1 stays up when an incoming migration fails, tells why, and is
+ * told to quit; see receiver_incoming.c.  One before that exits, so the end of
+ * the QMP connection is how most failures show there.  But the connection may
+ * also end where QEMU lives on and gets the VM, and to call that a failure
+ * would let somebody start the VM a second time.  So that QEMU has exited needs
+ * a proof:
  *
  *   the process at the other end of the Unix socket was the QEMU itself, and
  *   has exited; or
@@ -91,18 +93,14 @@ on_update(void *owner, bool whole)
         receiver_handover_update(receiver, whole);
         return;
     }
-    if (receiver->arrived)
+    if (receiver->arrived || receiver->failed)
         return;
     if (migration->status == MIGRATION_COMPLETED) {
         receiver->arrived = true;
         job_ask(job, "query-status", NULL, receiver_on_runstate);
     } else if (whole && (migration->status == MIGRATION_FAILED ||
                          migration->status == MIGRATION_CANCELLED)) {
-        job_done(job, STATUS_FAILED,
-                 "migration: %s: %s; the VM is not here, and this QEMU must be "
-                 "started anew for another attempt",
-                 migration->status_name,
-                 migration->error[0] != '\0' ? migration->error : USUAL_CAUSES);
+        receiver_failed(receiver);
     } else if (migration->status == MIGRATION_POSTCOPY_PAUSED) {
         job_done(job, STATUS_UNKNOWN,
                  "migration: interrupted in postcopy: the VM needs the memory "
@@ -116,49 +114,6 @@ receiver_follow(struct receiver *receiver)
 {
     receiver->listened = unix_listening(receiver_unix_path(receiver)) == 1;
     job_follow(&receiver->job, FOLLOW_MS);
-}
-
-static void
-on_incoming(void *owner, const struct qmp_reply *reply)
-{
-    struct receiver *receiver = owner;
-
-    if (reply->error != NULL && reply->error_class != NULL &&
-        receiver->together) {
-        receiver->job.begun = false;
-        receiver_refuse(receiver, reply->error);
-        return;
-    }
-    if (reply->error != NULL && reply->error_class != NULL) {
-        job_done(&receiver->job, STATUS_FAILED,
-                 "QEMU: can't wait for a VM at %s: %s",
-                 receiver_unix_path(receiver), reply->error);
-        return;
-    }
-    if (reply->error != NULL)
-        log_info("QMP: %s; waiting", reply->error);
-    else
-        log_info("QEMU: waits for the VM at %s", receiver_unix_path(receiver));
-    receiver_follow(receiver);
-    if (receiver->together)
-        receiver_prepared(receiver);
-}
-
-void
-receiver_incoming(struct receiver *receiver)
-{
-    char uri[sizeof "unix:" + 108];
-
-    job_begin(&receiver->job);
-    if (receiver->waits) {
-        log_info("QEMU: waits for the VM at %s already; following it",
-                 receiver_unix_path(receiver));
-        receiver_follow(receiver);
-        return;
-    }
-    snprintf(uri, sizeof uri, "unix:%s", receiver_unix_path(receiver));
-    job_ask(&receiver->job, "migrate-incoming", json_pack("{s:s}", "uri", uri),
-            on_incoming);
 }
 
 static void
@@ -202,6 +157,11 @@ on_migration(void *owner, const struct qmp_reply *reply)
                  "QEMU: waits for a VM already, at %s; give that path with "
                  "--unix to follow it, or start QEMU anew",
                  migration.socket_path);
+    else if (migration.status == MIGRATION_FAILED)
+        job_done(&receiver->job, STATUS_FAILED,
+                 "QEMU: a migration to it has failed: %s; start it anew for "
+                 "another attempt",
+                 receiver_cause(&migration));
     else if (migration.status != MIGRATION_NONE)
         job_done(&receiver->job, STATUS_FAILED,
                  "QEMU: a migration to it has begun already, its status is "
@@ -268,7 +228,9 @@ leave(struct receiver *receiver, enum exit_status status, const char *why)
     struct job *job = &receiver->job;
     enum migration_status now = job->progress.migration.status;
 
-    if (!job->begun)
+    if (receiver->failed)
+        receiver_report_failed(receiver);
+    else if (!job->begun)
         job_done(job, status, "migration: %s; nothing was started", why);
     else if (now == MIGRATION_NONE || now == MIGRATION_SETUP)
         job_done(job, status,

@@ -71,9 +71,11 @@ on_migration(void *owner, const struct qmp_reply *reply)
     receiver->there = job->progress;
     job->progress.migration = migration;
     handover_destination_init(&receiver->handover, receiver->run);
-    if (migration.status == MIGRATION_FAILED)
+    if (migration.status == MIGRATION_FAILED) {
+        snprintf(receiver->why, sizeof receiver->why, "%s",
+                 receiver_cause(&migration));
         receiver_step(receiver, DESTINATION_QEMU_FAILED);
-    else if (waits)
+    } else if (waits)
         receiver_step(receiver, DESTINATION_QEMU_WAITING);
     else if (receiver->ran || !receiver->proved ||
              strcmp(job->runstate, "running") == 0)

@@ -86,6 +86,8 @@ receiver_on_end(void *owner, enum qmp_end end, const char *why)
 
     if (!job->begun)
         job_done(job, STATUS_FAILED, "QMP: %s; nothing was started", why);
+    else if (receiver->failed)
+        receiver_report_failed(receiver);
     else if (receiver->together)
         look_for_qemu(receiver);
     else if (receiver->arrived)

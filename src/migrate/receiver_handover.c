@@ -353,7 +353,8 @@ receiver_handover_update(struct receiver *receiver, bool whole)
         migration->status == MIGRATION_CANCELLED) {
         if (!whole)
             return; /* why follows */
-        snprintf(receiver->why, sizeof receiver->why, "%s", migration->error);
+        snprintf(receiver->why, sizeof receiver->why, "%s",
+                 receiver_cause(migration));
         receiver_step(receiver, DESTINATION_QEMU_FAILED);
     } else if (migration->status == MIGRATION_COMPLETED ||
                migration_is_postcopy(migration)) {

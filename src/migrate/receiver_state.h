@@ -18,6 +18,8 @@ struct receiver {
     bool waits;    /* it did so before we came */
     bool listened; /* it was seen to, at our path */
     bool arrived;  /* QEMU said so */
+    bool stays;    /* it was told not to exit when the migration fails */
+    bool failed;   /* and it has failed, without a partner: it is to quit */
     unsigned tries;
 
     /* With a partner; see receiver_meet.c. */
@@ -93,6 +95,21 @@ void receiver_follow(struct receiver *receiver);
  * Let QEMU wait for the VM, or follow what it does already.
  */
 void receiver_incoming(struct receiver *receiver);
+
+/**
+ * receiver_cause(migration):
+ * Return why ${migration}, which has failed in a QEMU that lives, has.
+ */
+const char *receiver_cause(const struct migration *migration);
+
+/**
+ * receiver_failed(receiver):
+ * receiver_report_failed(receiver):
+ * The migration has failed, without a partner, and QEMU lives: tell it to quit
+ * if it would have exited otherwise, and end; just end.
+ */
+void receiver_failed(struct receiver *receiver);
+void receiver_report_failed(struct receiver *receiver);
 
 /**
  * receiver_meet(receiver):

@@ -134,7 +134,7 @@ report_kept(struct sender *sender, enum exit_status status)
 {
     struct job *job = &sender->job;
     const struct migration *migration = &job->progress.migration;
-    const char *error = migration->error;
+    const char *error = migration->error, *theirs = sender->their_why;
 
     if (sender->options.config->release &&
         strcmp(job->runstate, "running") == 0) {
@@ -143,14 +143,14 @@ report_kept(struct sender *sender, enum exit_status status)
     }
     if (status == STATUS_CANCELLED && sender->wish == STATUS_TIMED_OUT)
         status = STATUS_TIMED_OUT;
+    /* What was cancelled fails there, too: that is no cause. */
     if (status == STATUS_CANCELLED || status == STATUS_TIMED_OUT)
-        error = "";
+        error = theirs = "";
     job_done(job, status, "migration: %s%s%s%s%s; %s",
              migration_is_over(migration->status) ? migration->status_name
                                                   : "not begun",
              error[0] != '\0' ? ": " : "", error,
-             sender->their_why[0] != '\0' ? "; the destination says: " : "",
-             sender->their_why,
+             theirs[0] != '\0' ? "; the destination says: " : "", theirs,
              send_whereabouts(job->runstate, sender->was_running));
 }
 

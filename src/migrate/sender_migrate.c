@@ -189,7 +189,9 @@ on_migrate(void *owner, const struct qmp_reply *reply)
 
     if (reply->error != NULL && reply->error_class != NULL &&
         sender->together) {
-        log_warnx("migration: QEMU refused it: %s", reply->error);
+        snprintf(sender->job.progress.migration.error,
+                 sizeof sender->job.progress.migration.error,
+                 "QEMU refused it: %s", reply->error);
         sender_handover_kept(sender);
         return;
     }

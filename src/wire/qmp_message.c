@@ -19,6 +19,13 @@ load(const char *text, size_t len)
     return root;
 }
 
+bool
+qmp_version_at_least(const struct qmp_version *version, int major, int minor)
+{
+    return version->major > major ||
+           (version->major == major && version->minor >= minor);
+}
+
 static int
 version_part(const json_t *qemu, const char *name)
 {

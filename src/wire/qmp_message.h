@@ -6,6 +6,7 @@
 #define WIRE_QMP_MESSAGE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Longest message that is taken: 1 MiB, a hundred times what QEMU sends. */
@@ -30,6 +31,13 @@ struct qmp_message {
     struct qmp_version version; /* in a greeting; 0.0.0 if it is not there */
     json_t *root;               /* owns all of the above */
 };
+
+/**
+ * qmp_version_at_least(version, major, minor):
+ * Return whether ${version} is ${major}.${minor} or later.
+ */
+bool qmp_version_at_least(const struct qmp_version *version, int major,
+                          int minor);
 
 /**
  * qmp_message_parse(message, text, len):

@@ -18,13 +18,6 @@ send_whereabouts(const char *runstate, bool was_running)
            "cont starts it";
 }
 
-static bool
-at_least(const struct qmp_version *version, int major, int minor)
-{
-    return version->major > major ||
-           (version->major == major && version->minor >= minor);
-}
-
 /*
  * A VM that runs is stopped for the switchover, which no client can miss.  With
  * one that does not run there is nothing to stop, and only these tell:
@@ -43,9 +36,9 @@ may_have_switched(const struct send_facts *facts)
         return true;
     if (facts->runs)
         return false;
-    if (at_least(&facts->version, 10, 0))
+    if (qmp_version_at_least(&facts->version, 10, 0))
         return facts->saw_device;
-    return !known || at_least(&facts->version, 8, 1);
+    return !known || qmp_version_at_least(&facts->version, 8, 1);
 }
 
 /*

@@ -19,10 +19,6 @@
 #include "support_stage.h"
 #include "support_test.h"
 
-static const char greeting[] =
-    "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, "
-    "\"major\": 7}, \"package\": \"\"}, \"capabilities\": [\"oob\"]}}\r\n";
-
 static const char capabilities[] =
     "[{\"capability\": \"events\", \"state\": false},"
     " {\"capability\": \"return-path\", \"state\": false},"
@@ -44,6 +40,17 @@ send_json(struct qmp_server *server, json_t *object)
     qmp_server_say(server, "\r\n");
     free(text);
     json_decref(object);
+}
+
+static void
+greet(struct qmp_server *server)
+{
+    send_json(server,
+              json_pack("{s:{s:{s:{s:i, s:i, s:i}, s:s}, s:[s]}}", "QMP",
+                        "version", "qemu", "micro", server->version.micro,
+                        "minor", server->version.minor, "major",
+                        server->version.major, "package", "", "capabilities",
+                        "oob"));
 }
 
 static void
@@ -173,7 +180,7 @@ on_acceptable(evutil_socket_t listener, short what, void *arg)
                       server);
     bufferevent_enable(server->connection, EV_READ | EV_WRITE);
     if (!server->silent)
-        qmp_server_say(server, greeting);
+        greet(server);
 }
 
 void
@@ -183,6 +190,7 @@ qmp_server_open_fd(struct qmp_server *server, struct stage *stage, int fd)
     server->stage = stage;
     server->listener = fd;
     server->leash = -1;
+    server->version = (struct qmp_version){ 7, 2, 22 };
     splitter_init(&server->input, (size_t)4 << 20);
     server->capabilities = json_loads(capabilities, 0, NULL);
     server->parameters = json_loads(parameters, 0, NULL);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "wire/qmp_message.h"
 #include "wire/splitter.h"
 
 struct bufferevent;
@@ -27,9 +28,10 @@ struct qmp_server {
     struct bufferevent *connection; /* NULL if there is none */
     struct splitter input;
 
-    bool silent;          /* do not greet */
-    bool greeted;         /* the client has accepted the greeting */
-    json_t *capabilities; /* as query-migrate-capabilities returns them */
+    struct qmp_version version; /* of the greeting */
+    bool silent;                /* do not greet */
+    bool greeted;               /* the client has accepted the greeting */
+    json_t *capabilities;       /* as query-migrate-capabilities returns them */
     json_t *parameters;
 
     struct {
