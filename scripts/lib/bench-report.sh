@@ -3,7 +3,8 @@
 # Turns results.tsv into tables and verdicts.
 
 # Each target: case, relay, figure (time, cpu, silent or rate), the relay it is
-# held against, and the highest ratio; for rate, the ratio it must be above.
+# held against, and the highest ratio; for rate, the ratio it must be above.  A
+# limit with a "+" is how many ms more it may be, inside one round.
 # Relays that encrypt are compared only if they used the same cipher.
 targets=(
     'migration session time nginx 0.85'
@@ -17,6 +18,10 @@ targets=(
     'load4 tls rate stunnel 1.00'
     'migration tls cpu stunnel 0.60'
     'migration tls rate stunnel 1.00'
+    'handover partners silent tcp +5'
+    'handover partners silent alone +5'
+    "handover-far partners silent tcp +$((far_rtt_ms + 5))"
+    "handover-far partners silent alone +$((far_rtt_ms + 5))"
 )
 
 # stats CASE RELAY: median, least and most of each figure as KEY=VALUE words:
@@ -68,7 +73,7 @@ stats() {
             summarise("peak", "%.1f")
             summarise("sleeps", "%.0f")
             summarise("down", "%.0f")
-            summarise("silent", "%.0f")
+            summarise("silent", wanted_case ~ /^handover/ ? "%.1f" : "%.0f")
             summarise("held", "%.0f")
             summarise("held_most", "%.0f")
             printf "n=%d failed=%d\n", n, failed
@@ -190,6 +195,8 @@ case_title() {
     load4) printf 'Four channels, %s in all, load generator' "$load_bytes" ;;
     migration) printf 'A real QEMU migration of %s MiB' "$guest_mib" ;;
     link) printf 'A running guest over a link of 100 Mbit/s' ;;
+    handover) printf 'What the handover costs' ;;
+    handover-far) printf 'What the handover costs from afar' ;;
     esac
 }
 
@@ -219,6 +226,7 @@ query-migrate on the source.
 END
         ;;
     link) link_text ;;
+    handover*) handover_text "$1" ;;
     esac
 }
 
@@ -326,25 +334,31 @@ within() {
 
 # verdict TARGET: a row that says met, missed, not measured or not comparable.
 verdict() {
-    local kind relay figure other limit got said word='at most'
+    local kind relay figure other limit got said word='at most' unit=
     read -r kind relay figure other limit <<<"$1"
     if [[ $figure == rate ]]; then
         word=above
     fi
-    got=$(ratio "$(field "$figure" "$(stats "$kind" "$relay")")" \
-        "$(field "$figure" "$(stats "$kind" "$other")")")
+    if [[ $limit == +* ]]; then
+        got=$(differences "$kind" "$relay" "$other" | cut -d ' ' -f 1)
+        got=${got:--}
+        unit=' ms more'
+    else
+        got=$(ratio "$(field "$figure" "$(stats "$kind" "$relay")")" \
+            "$(field "$figure" "$(stats "$kind" "$other")")")
+    fi
     if [[ $got == - ]]; then
         said='not measured'
     elif encrypts "$relay" && ! same_cipher "$kind" "$relay" "$other"; then
         said='not comparable: the ciphers differ or are not known'
-    elif within "$figure" "$got" "$limit"; then
+    elif within "$figure" "$got" "${limit#+}"; then
         said=met
     else
         said=missed
     fi
     printf '| %s: %s of %s, against %s | %s %s | %s | **%s** |\n' \
-        "$kind" "$(figure_title "$figure")" "$relay" "$other" "$word" "$limit" \
-        "$got" "$said"
+        "$kind" "$(figure_title "$figure")" "$relay" "$other" "$word" \
+        "${limit#+}$unit" "$got" "$said"
 }
 
 report_method() {
@@ -381,6 +395,8 @@ report() {
         relays_of "$kind"
         if [[ $kind == link ]]; then
             link_table
+        elif is_handover "$kind"; then
+            handover_table "$kind"
         else
             table "$kind"
         fi

@@ -104,11 +104,16 @@ vm_shape() {
         vm_filled_mib=$link_filled_mib
         vm_pages=4 # 1.6 MB/s, an eighth of what the link carries
         vm_runs=yes
+    elif is_handover "$1"; then
+        vm_mib=$handover_guest_mib
+        vm_filled_mib=$handover_filled_mib
+        vm_pages=1
+        vm_runs=yes
     fi
 }
 
 # qemu_start NAME OPTION...: a QEMU with the guest's image.  Sets qemu_pid; its
-# QMP socket is $work/NAME.qmp.  It runs behind ${side[@]}.  Its memory is
+# QMP sockets are $work/NAME.qmp and, for who looks on, $work/NAME.look.  It runs behind ${side[@]}.  Its memory is
 # allocated as it is written, as in any QEMU that is not told otherwise.  A host
 # that has to find a page at its first use takes far longer at some times than
 # at others; with --preallocate that is out of the figures.
@@ -118,12 +123,13 @@ qemu_start() {
         touch=on
     fi
     shift
-    rm -f "$work/$name.qmp" "$work/$name.serial"
+    rm -f "$work/$name.qmp" "$work/$name.look" "$work/$name.serial"
     "${side[@]}" qemu-system-x86_64 -accel tcg -nodefaults -no-user-config -display none \
         -object "memory-backend-ram,id=ram,size=${vm_mib}M,prealloc=$touch" \
         -machine pc,memory-backend=ram -m "$vm_mib" \
         -drive "file=$work/guest.img,format=raw,if=floppy,readonly=on" \
         -serial "file:$work/$name.serial" \
+        -qmp "unix:$work/$name.look,server=on,wait=off" \
         -qmp "unix:$work/$name.qmp,server=on,wait=off" "$@" \
         >"$work/$name.log" 2>&1 </dev/null &
     qemu_pid=$!
@@ -227,6 +233,7 @@ measure() {
     load1) measure_load "$@" 1 main ;;
     load4) measure_load "$@" 4 multifd ;;
     migration) measure_migration "$@" ;;
+    handover | handover-far) measure_handover "$@" ;;
     link)
         link_up
         relay_host=$link_far_address
@@ -255,6 +262,9 @@ shuffle() {
 relays_of() {
     local relay
     relays_here=("${relays[@]}")
+    if is_handover "$1"; then
+        relays_here=("${handover_ways[@]}")
+    fi
     if [[ $1 != link ]]; then
         return
     fi
@@ -273,7 +283,9 @@ measure_all() {
     local kind round relay
     for kind in "${cases[@]}"; do
         relays_of "$kind"
-        if [[ $kind != link ]]; then
+        if is_handover "$kind"; then
+            measure "$kind" tcp 0
+        elif [[ $kind != link ]]; then
             measure "$kind" unix 0
         fi
         for ((round = 1; round <= rounds; round++)); do

@@ -11,9 +11,10 @@
 #include "qmp_line.h"
 
 /*
- * Theory of operation.  Events of both QEMUs are read as they come, so that the
- * time between the source's STOP and the destination's RESUME is known by one
- * clock, ours, whatever the QEMUs themselves say.
+ * Theory of operation.  Events of both QEMUs are read as they come.  Each has
+ * the time at which it was sent, by the clock of the host, which both share: so
+ * what lies between the source's STOP and the destination's RESUME is known,
+ * whatever query-migrate says.
  *
  * Meanwhile the source is asked now and then how much it has sent.  What the
  * link's interface has put on the wire by then is known to the kernel, and the

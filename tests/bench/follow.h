@@ -18,7 +18,7 @@ struct follow {
     uint64_t timeout_ms;
 
     /* What was found: */
-    double silent_s; /* the guest ran nowhere for so long, by our own clock */
+    double silent_s; /* the guest ran nowhere for so long */
     long long held_bytes[FOLLOW_SAMPLES_MAX];
     size_t samples;
 

@@ -20,7 +20,7 @@ static const struct timespec try_again = { 0, 20000000L };
 
 struct config {
     const char *source;      /* QMP sockets */
-    const char *destination; /* NULL with the verbs stop and cont */
+    const char *destination; /* NULL with the verbs stop, cont and wait */
     const char *from;        /* URIs */
     const char *to;
     const char *interface; /* of the source's link, or NULL */
@@ -68,10 +68,10 @@ static const struct cli_option options[] = {
 
 static const struct cli cli = {
     .program = "mig-bench-vm",
-    .synopsis = "migrate|stop|cont|wait OPTION...",
+    .synopsis = "migrate|watch|stop|cont|wait OPTION...",
     .summary =
-        "Migrate a guest once (migrate), stop or continue one, or wait until "
-        "its\nQEMU answers (wait).",
+        "Migrate a guest once (migrate), look on while others do (watch), stop "
+        "or\ncontinue one, or wait until its QEMU answers (wait).",
     .options = options,
     .option_count = sizeof options / sizeof *options,
     .on_option = on_option,
@@ -169,7 +169,7 @@ static void
 report_followed(struct follow *follow)
 {
     if (follow->running)
-        printf("silent_ms=%.0f ", follow->silent_s * 1e3);
+        printf("silent_ms=%.1f ", follow->silent_s * 1e3);
     if (follow->samples > 0)
         printf("held_kib=%lld held_max_kib=%lld ",
                follow_held(follow, false) / 1024,
@@ -203,17 +203,32 @@ reuse_source(struct qmp_line *source, const struct config *config)
     return config->running ? 0 : qmp_line_do(source, "stop", NULL);
 }
 
+/* Somebody else's migration, of a guest that runs. */
 static int
-run_migrate(const struct config *config)
+watch_once(struct follow *follow)
+{
+    if (follow_start(follow) != 0)
+        return -1;
+    puts("watching");
+    fflush(stdout);
+    if (follow_to_end(follow) != 0)
+        return -1;
+    report_followed(follow);
+    return report(follow->source);
+}
+
+static int
+run_both(const struct config *config, bool watches)
 {
     struct qmp_line source;
     struct qmp_line destination;
     static struct follow follow; /* too large for a stack */
     int status = STATUS_FAILED;
 
-    if (config->destination == NULL || config->from == NULL ||
-        config->to == NULL)
-        return cli_error(&cli, "migrate needs --destination, --from and --to");
+    if (config->destination == NULL)
+        return cli_error(&cli, "--destination is missing");
+    if (!watches && (config->from == NULL || config->to == NULL))
+        return cli_error(&cli, "migrate needs --from and --to");
     if (qmp_line_open(&source, config->source, config->timeout_ms) != 0)
         return STATUS_FAILED;
     if (qmp_line_open(&destination, config->destination, config->timeout_ms) !=
@@ -222,11 +237,13 @@ run_migrate(const struct config *config)
     follow = (struct follow){ .source = &source,
                               .destination = &destination,
                               .interface = config->interface,
-                              .running = config->running,
+                              .running = config->running || watches,
                               .timeout_ms = config->timeout_ms };
-    if (set_up_source(&source, config) == 0 &&
-        migrate_once(&follow, config) == 0 &&
-        reuse_source(&source, config) == 0)
+    if (watches)
+        status = watch_once(&follow) == 0 ? STATUS_DONE : STATUS_FAILED;
+    else if (set_up_source(&source, config) == 0 &&
+             migrate_once(&follow, config) == 0 &&
+             reuse_source(&source, config) == 0)
         status = STATUS_DONE;
     qmp_line_close(&destination);
 close_source:
@@ -261,12 +278,14 @@ main(int argc, char **argv)
     default: break;
     }
     if (verb == NULL || config.source == NULL)
-        return cli_error(&cli, "say migrate, stop, cont or wait, and --source");
-    if (strcmp(verb, "migrate") == 0)
-        return run_migrate(&config);
+        return cli_error(&cli, "say migrate, watch, stop, cont or wait, and "
+                               "--source");
+    if (strcmp(verb, "migrate") == 0 || strcmp(verb, "watch") == 0)
+        return run_both(&config, strcmp(verb, "watch") == 0);
     if (strcmp(verb, "stop") == 0 || strcmp(verb, "cont") == 0)
         return run_command(&config, verb);
     if (strcmp(verb, "wait") == 0)
         return run_command(&config, "query-status");
-    return cli_error(&cli, "'%s' is not migrate, stop, cont or wait", verb);
+    return cli_error(&cli, "'%s' is not migrate, watch, stop, cont or wait",
+                     verb);
 }

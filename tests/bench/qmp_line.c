@@ -6,22 +6,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "endpoint.h"
 
 enum { URI_ROOM = 256, READ_BYTES = 4096, ROOM_BYTES = 8192 };
-
-static double
-now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* Read once.  Return 1, 0 if ${flags} say not to wait, or -1 after a line. */
 static int
@@ -76,17 +66,28 @@ read_object(struct qmp_line *qmp, int flags, json_t **object)
     return *object != NULL ? 1 : -1;
 }
 
-static void
-note_event(struct qmp_line *qmp, const char *event, json_t *data)
+/* When QEMU sent ${object}, an event, by this host's clock. */
+static double
+event_s(json_t *object)
 {
+    json_t *timestamp = json_object_get(object, "timestamp");
+
+    return json_number_value(json_object_get(timestamp, "seconds")) +
+           json_number_value(json_object_get(timestamp, "microseconds")) / 1e6;
+}
+
+static void
+note_event(struct qmp_line *qmp, const char *event, json_t *object)
+{
+    json_t *data = json_object_get(object, "data");
     const char *status = json_string_value(json_object_get(data, "status"));
 
     if (strcmp(event, "MIGRATION") == 0 && status != NULL)
         snprintf(qmp->migration, sizeof(qmp->migration), "%s", status);
     else if (strcmp(event, "STOP") == 0)
-        qmp->stopped = now_s();
+        qmp->stopped = event_s(object);
     else if (strcmp(event, "RESUME") == 0)
-        qmp->resumed = now_s();
+        qmp->resumed = event_s(object);
 }
 
 /* As read_object, for what a command returned; *${result} is NULL for events.
@@ -106,7 +107,7 @@ read_result(struct qmp_line *qmp, int flags, json_t **result)
     error = json_object_get(object, "error");
     text = json_string_value(json_object_get(error, "desc"));
     if (event != NULL)
-        note_event(qmp, event, json_object_get(object, "data"));
+        note_event(qmp, event, object);
     if (error != NULL)
         log_warnx("%s: %s", qmp->path, text != NULL ? text : "failed");
     *result = json_incref(json_object_get(object, "return"));

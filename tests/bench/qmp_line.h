@@ -20,8 +20,8 @@ struct qmp_line {
     size_t bytes;
     size_t room;
     char migration[QMP_STATUS_MAX]; /* of the last MIGRATION event */
-    double stopped; /* seconds of the monotonic clock at which */
-    double resumed; /* these events were read; 0 for never */
+    double stopped; /* the seconds at which QEMU sent these events, by the */
+    double resumed; /* host's clock, which two QEMUs share; 0 for never */
 };
 
 /**
