@@ -76,12 +76,14 @@ follow_event(struct follow *follow, const char *name, const json_t *data)
 {
     struct migration migration;
 
-    if (strcmp(name, "MIGRATION") == 0) {
-        follow_ask(follow);
-        follow->fresh = false;
-        migration_parse(&migration, data);
-        follow->options.on_update(follow->options.arg, &migration, false);
-    }
+    if (strcmp(name, "MIGRATION") != 0)
+        return;
+    follow_ask(follow);
+    follow->fresh = false;
+    if (!json_is_string(json_object_get(data, "status")))
+        return; /* "none" is not what it says */
+    migration_parse(&migration, data);
+    follow->options.on_update(follow->options.arg, &migration, false);
 }
 
 struct follow *

@@ -191,6 +191,9 @@ on_applied(void *arg, const char *why)
 
     apply_free(job->apply);
     job->apply = NULL;
+    if (why != NULL && job->hooks.on_refused != NULL &&
+        job->hooks.on_refused(job->hooks.owner, why))
+        return;
     if (why != NULL)
         job_done(job, STATUS_FAILED, "migration: %s; nothing was started", why);
     else
@@ -250,6 +253,20 @@ say_stuck(struct job *job)
     log_warnx("migration: %s", text);
 }
 
+/* Once, and again only for another one. */
+static void
+say_unknown(struct job *job, const struct migration *migration)
+{
+    if (migration->status != MIGRATION_UNKNOWN ||
+        strcmp(job->unknown_said, migration->status_name) == 0)
+        return;
+    json_text_copy(job->unknown_said, sizeof job->unknown_said,
+                   migration->status_name);
+    log_warnx("migration: status '%s' is not known here; taken as still "
+              "running",
+              migration->status_name);
+}
+
 static void
 on_update(void *arg, const struct migration *migration, bool whole)
 {
@@ -261,10 +278,7 @@ on_update(void *arg, const struct migration *migration, bool whole)
     output_flush(job->output);
     if (is_new) {
         log_debug("migration: status %s", migration->status_name);
-        if (migration->status == MIGRATION_UNKNOWN)
-            log_warnx("migration: status '%s' is not known here; taken as "
-                      "still running",
-                      migration->status_name);
+        say_unknown(job, migration);
         output_status(job->output, &job->progress);
         job->hooks.on_status(job->hooks.owner);
     }

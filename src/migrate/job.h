@@ -35,6 +35,9 @@ struct job_options {
 struct job_hooks {
     void (*on_ready)(void *owner);
     void (*on_applied)(void *owner);
+    /* QEMU does not take the settings: whether the job goes on all the same.
+     * May be NULL; then it does not. */
+    bool (*on_refused)(void *owner, const char *why);
     void (*on_event)(void *owner, const char *name, const json_t *data);
     void (*on_status)(void *owner); /* there is a new one, in job->progress */
     void (*on_update)(void *owner, bool whole); /* see follow.h */
@@ -60,6 +63,7 @@ struct job {
     char runstate[32]; /* as it was last seen; "" if it was not */
     struct qmp_version version;
     uint64_t stuck_said_ms;
+    char unknown_said[40]; /* the status of that kind that a line told of */
 };
 
 /**

@@ -127,6 +127,18 @@ on_applied(void *owner)
         receiver_incoming(receiver);
 }
 
+/* The partner may have another plan. */
+static bool
+on_refused(void *owner, const char *why)
+{
+    struct receiver *receiver = owner;
+
+    if (!receiver->preparing)
+        return false;
+    receiver_refuse(receiver, why);
+    return true;
+}
+
 static bool
 same_file(const char *one, const char *other)
 {
@@ -188,6 +200,9 @@ on_first_runstate(void *owner, const struct qmp_reply *reply)
     job_take_runstate(job, reply);
     if (reply->error != NULL)
         job_done(job, STATUS_FAILED, "QEMU: %s", reply->error);
+    else if (job->runstate[0] == '\0')
+        job_done(job, STATUS_FAILED,
+                 "QEMU: does not tell the VM's state; it was left alone");
     else if (strcmp(job->runstate, "inmigrate") != 0)
         job_done(job, STATUS_FAILED,
                  "VM: its state is '%s', so this QEMU can't receive one: start "
@@ -296,6 +311,7 @@ receiver_new(struct loop *loop, const struct job_options *options)
     const struct job_hooks hooks = {
         .on_ready = on_ready,
         .on_applied = on_applied,
+        .on_refused = on_refused,
         .on_event = on_event,
         .on_status = on_status,
         .on_update = on_update,

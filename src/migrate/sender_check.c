@@ -143,6 +143,9 @@ on_runstate(void *owner, const struct qmp_reply *reply)
     sender->runs = strcmp(job->runstate, "running") == 0;
     if (reply->error != NULL) {
         job_done(job, STATUS_FAILED, "QEMU: %s", reply->error);
+    } else if (job->runstate[0] == '\0') {
+        job_done(job, STATUS_FAILED,
+                 "QEMU: does not tell the VM's state; it was left alone");
     } else if (strcmp(job->runstate, "inmigrate") == 0) {
         job_done(job, STATUS_FAILED,
                  "VM: this QEMU waits for a VM (state 'inmigrate'): it is a "

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/value.h"
+#include "wire/setting_history.h"
 
 /* Return the place of a setting, settings->count if it is not there. */
 static size_t
@@ -87,6 +88,25 @@ capability(const json_t *list, const char *name)
     return NULL;
 }
 
+static void
+explain_lack(const struct setting *setting, char why[SETTING_WHY_MAX])
+{
+    const struct setting_history *history =
+        setting_history_find(setting->kind, setting->name);
+    char version[64] = "";
+
+    if (history != NULL && history->until > 0)
+        snprintf(version, sizeof version, "; QEMU %d.%d to %d.%d have it",
+                 history->since / 100, history->since % 100,
+                 history->until / 100, history->until % 100);
+    else if (history != NULL)
+        snprintf(version, sizeof version, "; it needs QEMU %d.%d",
+                 history->since / 100, history->since % 100);
+    snprintf(why, SETTING_WHY_MAX,
+             "this QEMU has no migration capability '%s'%s", setting->name,
+             version);
+}
+
 json_t *
 settings_capabilities(const struct settings *settings, const json_t *known,
                       char why[SETTING_WHY_MAX])
@@ -100,9 +120,7 @@ settings_capabilities(const struct settings *settings, const json_t *known,
         if (json_is_array(known) && capability(known, setting->name) == NULL) {
             if (setting->optional)
                 continue;
-            snprintf(why, SETTING_WHY_MAX,
-                     "this QEMU has no migration capability '%s'",
-                     setting->name);
+            explain_lack(setting, why);
             json_decref(list);
             return NULL;
         }
