@@ -114,8 +114,8 @@ measure_handover() {
 }
 
 # differences CASE WAY OTHER: how much longer the guest stood still in WAY than in
-# OTHER of the same round, in ms: the median, the least and the most of all rounds
-# where both worked; nothing if there is none.
+# OTHER of the same round, in ms: the median over all rounds where both worked, or
+# nothing if there is none.
 differences() {
     awk -F '\t' -v wanted_case="$1" -v way="$2" -v other="$3" '
         $1 != wanted_case || $4 != "ok" || $11 == "-" { next }
@@ -125,30 +125,37 @@ differences() {
     ' "$results" | sort -g | awk '
         { value[NR] = $1 }
         END {
+            low = value[int((NR + 1) / 2)]
+            high = value[int(NR / 2) + 1]
             if (NR > 0)
-                printf "%.1f %.1f %.1f",
-                    (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2,
-                    value[1], value[NR]
+                printf "%.1f", (low + high) / 2
         }'
 }
 
+# difference CASE WAY OTHER: the same for a table.
+difference() {
+    local median
+    if [[ $2 != "$3" ]]; then
+        median=$(differences "$@")
+    fi
+    printf '%s' "${median:--}"
+}
+
 handover_table() {
-    local way s median least most more
-    table_head way 'downtime ms' 'min–max' "more than QEMU's own" 'min–max' rounds
+    local way s
+    table_head way 'downtime ms' 'min–max' "more than QEMU's own" \
+        'more than alone' rounds
     for way in "${handover_ways[@]}"; do
         s=$(stats "$1" "$way")
         if [[ $(field n "$s") == 0 ]]; then
             printf '| %s | failed in every round |\n' "$(handover_title "$way")"
             continue
         fi
-        more='- | -'
-        if [[ $way != tcp ]]; then
-            read -r median least most <<<"$(differences "$1" "$way" tcp)"
-            more="${median:--} | ${least:--} to ${most:--}"
-        fi
-        printf '| %s | %s | %s | %s | %s%s |\n' "$(handover_title "$way")" \
-            "$(field silent "$s")" "$(range silent "$s")" "$more" \
-            "$(field n "$s")" "$(failed_note "$(field failed "$s")")"
+        printf '| %s | %s | %s | %s | %s | %s%s |\n' \
+            "$(handover_title "$way")" "$(field silent "$s")" \
+            "$(range silent "$s")" "$(difference "$1" "$way" tcp)" \
+            "$(difference "$1" "$way" alone)" "$(field n "$s")" \
+            "$(failed_note "$(field failed "$s")")"
     done
 }
 

@@ -340,8 +340,7 @@ verdict() {
         word=above
     fi
     if [[ $limit == +* ]]; then
-        got=$(differences "$kind" "$relay" "$other" | cut -d ' ' -f 1)
-        got=${got:--}
+        got=$(difference "$kind" "$relay" "$other")
         unit=' ms more'
     else
         got=$(ratio "$(field "$figure" "$(stats "$kind" "$relay")")" \
