@@ -149,7 +149,38 @@ same_file(const char *one, const char *other)
             a.st_dev == b.st_dev && a.st_ino == b.st_ino);
 }
 
-/* QEMU replaces whatever socket is at its path, another QEMU's too. */
+/* QEMU replaces whatever socket is at its path, another QEMU's too.  Return
+ * whether that, or what it does already, stands against a migration; then the
+ * job has ended. */
+static bool
+is_taken(struct receiver *receiver, const struct migration *migration)
+{
+    if (migration->socket_path[0] != '\0')
+        job_done(&receiver->job, STATUS_FAILED,
+                 "QEMU: waits for a VM already, at %s; give that path with "
+                 "--unix to follow it, or start QEMU anew",
+                 migration->socket_path);
+    else if (migration->status == MIGRATION_FAILED)
+        job_done(&receiver->job, STATUS_FAILED,
+                 "QEMU: a migration to it has failed: %s; start it anew for "
+                 "another attempt",
+                 receiver_cause(migration));
+    else if (migration->status != MIGRATION_NONE)
+        job_done(&receiver->job, STATUS_FAILED,
+                 "QEMU: a migration to it has begun already, its status is "
+                 "'%s'",
+                 migration->status_name);
+    else if (unix_listening(receiver_unix_path(receiver)) == 1)
+        job_done(&receiver->job, STATUS_FAILED,
+                 "--unix %s: another program listens there already, perhaps "
+                 "another QEMU that waits for its VM; give another path here "
+                 "and to mig-server",
+                 receiver_unix_path(receiver));
+    else
+        return false;
+    return true;
+}
+
 static void
 on_migration(void *owner, const struct qmp_reply *reply)
 {
@@ -160,35 +191,14 @@ on_migration(void *owner, const struct qmp_reply *reply)
     receiver->waits =
         migration.socket_path[0] != '\0' &&
         same_file(migration.socket_path, receiver_unix_path(receiver));
-    if (receiver->waits && receiver->options.config->standalone)
-        job_check_settings(&receiver->job);
+    if (!receiver->waits && is_taken(receiver, &migration))
+        return;
+    if (!receiver->options.config->standalone)
+        receiver_meet(receiver);
     else if (receiver->waits)
-        receiver_meet(receiver);
-    else if (migration.socket_path[0] != '\0')
-        job_done(&receiver->job, STATUS_FAILED,
-                 "QEMU: waits for a VM already, at %s; give that path with "
-                 "--unix to follow it, or start QEMU anew",
-                 migration.socket_path);
-    else if (migration.status == MIGRATION_FAILED)
-        job_done(&receiver->job, STATUS_FAILED,
-                 "QEMU: a migration to it has failed: %s; start it anew for "
-                 "another attempt",
-                 receiver_cause(&migration));
-    else if (migration.status != MIGRATION_NONE)
-        job_done(&receiver->job, STATUS_FAILED,
-                 "QEMU: a migration to it has begun already, its status is "
-                 "'%s'",
-                 migration.status_name);
-    else if (unix_listening(receiver_unix_path(receiver)) == 1)
-        job_done(&receiver->job, STATUS_FAILED,
-                 "--unix %s: another program listens there already, perhaps "
-                 "another QEMU that waits for its VM; give another path here "
-                 "and to mig-server",
-                 receiver_unix_path(receiver));
-    else if (receiver->options.config->standalone)
-        job_apply(&receiver->job);
+        job_check_settings(&receiver->job);
     else
-        receiver_meet(receiver);
+        job_apply(&receiver->job);
 }
 
 static void

@@ -83,25 +83,25 @@ receiver_on_end(void *owner, enum qmp_end end, const char *why)
 {
     struct receiver *receiver = owner;
     struct job *job = &receiver->job;
+    bool postcopy = migration_is_postcopy(&job->progress.migration);
 
     if (!job->begun)
         job_done(job, STATUS_FAILED, "QMP: %s; nothing was started", why);
     else if (receiver->failed)
         receiver_report_failed(receiver);
-    else if (receiver->together)
+    else if (receiver->together ||
+             (end == QMP_CLOSED && !receiver->arrived && !postcopy))
         look_for_qemu(receiver);
     else if (receiver->arrived)
         job_done(job, STATUS_UNKNOWN,
                  "QMP: the VM had arrived, then: %s; see whether this QEMU "
                  "still runs, and whether the VM is paused at the source",
                  why);
-    else if (migration_is_postcopy(&job->progress.migration))
+    else if (postcopy)
         job_done(job, STATUS_UNKNOWN,
                  "QMP: %s, in postcopy, when the VM needs both QEMUs: see "
                  "whether they still run, and end neither",
                  why);
-    else if (end == QMP_CLOSED)
-        look_for_qemu(receiver);
     else
         job_done(job, STATUS_UNKNOWN,
                  "QMP: %s; QEMU may still receive the VM: ask it with "
