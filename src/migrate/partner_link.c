@@ -17,7 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "io/loop.h"
 #include "io/outbox.h"
@@ -153,7 +155,7 @@ end(struct partner_link *link, enum partner_link_end how, const char *format,
     if (link->state == ENDED)
         return;
     if (link->options.again && link->was_up &&
-        (how == LINK_ABSENT || how == LINK_CLOSED)) {
+        (how == LINK_ABSENT || how == LINK_CLOSED || how == LINK_SILENT)) {
         dial_again(link);
         return;
     }
@@ -327,6 +329,30 @@ greet(struct partner_link *link, int fd)
         end(link, LINK_BROKEN, "out of memory");
 }
 
+/*
+ * The file says who made it, and not who listens.  Whoever does is told all
+ * that is said to the partner, and says what the partner does.
+ */
+static bool
+is_ours(struct partner_link *link, int fd)
+{
+    struct ucred peer = { 0 };
+    socklen_t length = sizeof peer;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) {
+        end(link, LINK_BROKEN, "cannot see who listens on %s: %s", link->path,
+            strerror(errno));
+        return false;
+    }
+    if (peer.uid == 0 || peer.uid == geteuid())
+        return true;
+    end(link, LINK_BROKEN,
+        "user %u listens on %s, who is neither root nor this user; run both as "
+        "one user",
+        (unsigned)peer.uid, link->path);
+    return false;
+}
+
 static void
 dial(struct partner_link *link)
 {
@@ -338,8 +364,13 @@ dial(struct partner_link *link)
         return;
     }
     fd = unix_connect(link->path);
-    if (fd >= 0)
+    if (fd >= 0 && is_ours(link, fd))
         greet(link, fd);
+    else if (fd >= 0)
+        close(fd);
+    else if (errno == EAGAIN) /* its backlog is full */
+        end(link, LINK_SILENT, "what listens on %s does not take anybody in",
+            link->path);
     else if (errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED)
         end(link, LINK_ABSENT, "no tunnel listens on %s", link->path);
     else
@@ -356,8 +387,8 @@ on_timer(void *arg)
     if (link->state == DIALLING)
         dial(link);
     else
-        end(link, LINK_BROKEN,
-            "what is there does not answer as a tunnel does");
+        end(link, LINK_SILENT,
+            "what listens on %s does not answer as a tunnel does", link->path);
     leave(link);
 }
 

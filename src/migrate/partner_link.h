@@ -17,7 +17,8 @@ enum partner_link_end {
     LINK_ABSENT,  /* there is no socket, or nobody listens: no tunnel */
     LINK_REFUSED, /* the tunnel does not take this helper */
     LINK_CLOSED,  /* the tunnel's process has gone away */
-    LINK_BROKEN,  /* an error, or what is there is no tunnel */
+    LINK_SILENT,  /* what is there does not answer */
+    LINK_BROKEN,  /* an error, or what is there is no tunnel, or not ours */
 };
 
 /* Every callback may free the link. */
@@ -26,8 +27,9 @@ struct partner_link_options {
     const char *path;    /* of the control socket; copied */
     const char *program; /* "mig-send 0.1.0", at most CONTROL_PROGRAM_MAX */
     enum helper_role role;
-    bool again; /* attach again when the tunnel's process has gone away, with
-                   pauses of 100 ms that double up to 2 s, for ever */
+    bool again; /* attach again when the tunnel's process has gone away, or
+                   the next one does not answer, with pauses of 100 ms that
+                   double up to 2 s, for ever */
 
     /**
      * on_up(arg, view):

@@ -15,6 +15,7 @@
 #include "support_session_clock.h"
 #include "support_test.h"
 
+enum { NOBODY = 65534 };
 enum { IDLE_TURNS = 2, SPEED = 50, RETRIES_MS = 60000, RETRIES_MAX = 40 };
 
 static const struct tunnel_view together = { .state = TUNNEL_READY,
@@ -339,6 +340,33 @@ attaching_again_costs_little(void **state)
     control_rig_close(&rig);
 }
 
+/* Who takes the tunnel's place at first does not answer: it may be busy, or
+ * stopped, and the next one may. */
+static void
+silence_is_no_end_for_who_attaches_again(void **state)
+{
+    struct acceptor acceptor;
+    struct partner driver;
+    struct control_rig rig;
+
+    (void)state;
+    control_rig_open(&rig);
+    partner_open(&driver, &rig.stage, rig.path, HELPER_DRIVER, true);
+    STAGE_UNTIL(&rig.stage, driver.ups == 1);
+    control_rig_stop(&rig);
+    acceptor_open(&acceptor, &rig.stage, net_listen_unix(rig.path, 1));
+    session_clock_speed(SPEED);
+    STAGE_UNTIL(&rig.stage, acceptor.count == 2);
+    session_clock_speed(1);
+    acceptor_close(&acceptor);
+    unlink(rig.path);
+    control_rig_start(&rig);
+    STAGE_UNTIL(&rig.stage, driver.ups == 2);
+    assert_int_equal(driver.ends, 0);
+    partner_close(&driver);
+    control_rig_close(&rig);
+}
+
 static void
 another_helper_may_have_been_faster(void **state)
 {
@@ -392,7 +420,9 @@ what_is_no_tunnel_is_told(void **state)
         peer_say(&acceptor.peers[0], cases[i].says, strlen(cases[i].says));
         STAGE_UNTIL(&rig.stage, driver.ends == 1);
         session_clock_speed(1);
-        assert_int_equal(driver.end, LINK_BROKEN);
+        assert_int_equal(driver.end, strstr(cases[i].why, "answer") != NULL
+                                         ? LINK_SILENT
+                                         : LINK_BROKEN);
         if (strstr(driver.why, cases[i].why) == NULL)
             fail_msg("%s", driver.why);
         assert_int_equal(driver.messages[FROM_HERE], 0);
@@ -456,6 +486,39 @@ a_socket_that_is_not_to_be_trusted_is_not_connected_to(void **state)
     assert_int_equal(driver.end, LINK_BROKEN);
     stage_turns_in(&rig.stage, 20);
     assert_int_equal(acceptor.count, 0);
+    partner_close(&driver);
+    acceptor_close(&acceptor);
+    unlink(rig.path);
+    control_rig_close(&rig);
+}
+
+/* Its file is root's, and so was its folder; but somebody else listens. */
+static void
+a_listener_of_another_user_is_told_nothing(void **state)
+{
+    struct acceptor acceptor;
+    struct partner driver;
+    struct control_rig rig;
+
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("only root can be another user, too\n");
+        skip();
+    }
+    control_rig_open(&rig);
+    control_rig_stop(&rig);
+    assert_int_equal(chmod(rig.dir, 0777), 0);
+    assert_int_equal(seteuid(NOBODY), 0);
+    acceptor_open(&acceptor, &rig.stage, net_listen_unix(rig.path, 1));
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(chmod(rig.dir, 0700), 0);
+    partner_open(&driver, &rig.stage, rig.path, HELPER_DRIVER, true);
+    STAGE_UNTIL(&rig.stage, driver.ends == 1);
+    assert_int_equal(driver.end, LINK_BROKEN);
+    assert_non_null(strstr(driver.why, "user 65534 listens on"));
+    stage_turns_in(&rig.stage, 20);
+    if (acceptor.count > 0)
+        assert_int_equal(acceptor.peers[0].received, 0);
     partner_close(&driver);
     acceptor_close(&acceptor);
     unlink(rig.path);
@@ -532,11 +595,13 @@ main(void)
         cmocka_unit_test(a_tunnel_that_goes_away_is_told_once),
         cmocka_unit_test(who_wants_to_attaches_again),
         cmocka_unit_test(attaching_again_costs_little),
+        cmocka_unit_test(silence_is_no_end_for_who_attaches_again),
         cmocka_unit_test(another_helper_may_have_been_faster),
         cmocka_unit_test(what_is_no_tunnel_is_told),
         cmocka_unit_test(a_tunnel_that_never_ends_a_line_is_told),
         cmocka_unit_test(
             a_socket_that_is_not_to_be_trusted_is_not_connected_to),
+        cmocka_unit_test(a_listener_of_another_user_is_told_nothing),
         cmocka_unit_test(a_link_may_be_freed_in_every_callback),
         cmocka_unit_test(a_link_that_rests_costs_nothing),
     };
