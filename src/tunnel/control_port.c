@@ -22,7 +22,7 @@ struct control_port {
     struct splitter splitter;
     struct outbox outbox;
     bool reading;
-    bool full;  /* has been found to be so */
+    bool full;  /* has been found to be so, and on_room is due */
     bool ended; /* shut the stream when all is written */
 };
 
@@ -30,7 +30,7 @@ static void
 rearm(struct control_port *port)
 {
     transport_want(port->transport, port->reading,
-                   outbox_left(&port->outbox) > 0);
+                   port->full || outbox_left(&port->outbox) > 0);
 }
 
 static void
@@ -58,7 +58,8 @@ read_some(struct control_port *port)
     return false;
 }
 
-/* Nobody takes what waits, if the channel has given its end up. */
+/* Nobody takes what waits, if the channel has given its end up.  Then there is
+ * room again, which on_ready tells. */
 static void
 write_some(struct control_port *port)
 {
@@ -122,6 +123,7 @@ on_ready(void *arg, bool readable, bool writable)
         write_some(port);
         if (port->full && !control_port_full(port)) {
             port->full = false;
+            rearm(port);
             if (port->options.on_room != NULL)
                 port->options.on_room(port->options.arg);
         }
@@ -184,7 +186,7 @@ control_port_send(struct control_port *port,
         log_warnx("a control message is lost");
     free(text);
     write_some(port);
-    port->full = control_port_full(port);
+    port->full |= control_port_full(port);
 }
 
 bool

@@ -112,6 +112,17 @@ read_once(struct rig *rig)
     stage_turns_in(&rig->stage, 0);
 }
 
+/* The channel reads all there is before the port hears of it. */
+static void
+drain(struct rig *rig)
+{
+    char bytes[65536];
+    struct iovec iov = { bytes, sizeof bytes };
+
+    while (transport_readv(rig->local, &iov, 1) > 0)
+        continue;
+}
+
 static void
 channel_says(struct rig *rig, const char *text)
 {
@@ -241,6 +252,39 @@ what_is_beyond_that_is_lost_and_said(void **state)
     rig_close(&rig);
 }
 
+/* What is sent in between may make the room that was waited for, or show that
+ * there is nobody to wait for. */
+static void
+room_is_told_whatever_is_sent_meanwhile(void **state)
+{
+    (void)state;
+    for (int gone = 0; gone < 2; gone++) {
+        struct rig rig;
+
+        rig_open(&rig, true);
+        while (!control_port_full(rig.port))
+            send_number(&rig, 1);
+        if (gone) {
+            transport_free(rig.local);
+            rig.local = NULL;
+        } else {
+            drain(&rig);
+        }
+        control_port_send(rig.port,
+                          &(struct control_message){ .type = CONTROL_READY });
+        assert_false(control_port_full(rig.port));
+        while (rig.room == 0) {
+            if (!gone)
+                drain(&rig);
+            stage_turn(&rig.stage);
+        }
+        stage_rest(&rig.stage);
+        assert_int_equal(rig.room, 1);
+        assert_true(stage_turns_in(&rig.stage, 100) <= IDLE_TURNS);
+        rig_close(&rig);
+    }
+}
+
 static void
 a_channel_that_has_gone_is_not_waited_for(void **state)
 {
@@ -268,6 +312,7 @@ main(void)
         cmocka_unit_test(a_line_that_is_too_long_is_no_message),
         cmocka_unit_test(what_the_channel_does_not_take_waits),
         cmocka_unit_test(what_is_beyond_that_is_lost_and_said),
+        cmocka_unit_test(room_is_told_whatever_is_sent_meanwhile),
         cmocka_unit_test(a_channel_that_has_gone_is_not_waited_for),
     };
 
