@@ -10,7 +10,14 @@
 #include "io/timer.h"
 #include "io/transport.h"
 
-enum { HELLO_MS = 5000, QUEUE_BYTES = 1 << 20 };
+enum {
+    HELLO_MS = 5000,
+    LOOK_MS = 250, /* whether one that is held, and not read, still lives */
+    QUEUE_BYTES = 1 << 20
+};
+
+static const char left_unread[] =
+    "it has ended while it had to wait; what it has said since is lost";
 
 static void
 rearm(struct control_helper *helper)
@@ -36,10 +43,14 @@ on_timer(void *arg)
 {
     struct control_helper *helper = arg;
 
-    if (!helper->gone)
-        control_helper_drop(helper, "it does not say hello");
-    else
+    if (helper->gone)
         helper->options.on_gone(helper->options.arg, helper);
+    else if (!helper->attached)
+        control_helper_drop(helper, "it does not say hello");
+    else if (transport_hung_up(helper->transport))
+        control_helper_drop(helper, left_unread);
+    else
+        timer_start(helper->timer, LOOK_MS);
 }
 
 static void
@@ -96,12 +107,17 @@ read_some(struct control_helper *helper)
     return n > 0;
 }
 
-void
-control_helper_serve(struct control_helper *helper)
+/* Nobody adds to what a helper has said that has ended, so there is an end to
+ * reading it; what one says that goes on might have none. */
+bool
+control_helper_over(struct control_helper *helper)
 {
+    if (helper->gone || !transport_hung_up(helper->transport))
+        return helper->gone;
     while (take_lines(helper) && read_some(helper))
         continue;
-    rearm(helper);
+    control_helper_drop(helper, left_unread);
+    return true;
 }
 
 /* What it said before it closed is worth more than the news that it can't be
@@ -115,6 +131,45 @@ write_some(struct control_helper *helper)
     }
 }
 
+static void
+put(struct control_helper *helper, const char *text)
+{
+    if (helper->gone || helper->mute)
+        return;
+    if (text == NULL)
+        control_helper_drop(helper, "out of memory");
+    else if (outbox_add(&helper->outbox, text, strlen(text)) != 0)
+        control_helper_drop(helper, "it does not read what it is told");
+    else
+        write_some(helper);
+}
+
+static void
+put_line(struct control_helper *helper, const struct tunnel_line *line)
+{
+    char *text = tunnel_line_text(line);
+
+    put(helper, text);
+    free(text);
+}
+
+static void
+put_view(struct control_helper *helper)
+{
+    struct tunnel_line line = { .type = LINE_STATE, .view = helper->view };
+
+    if (!helper->view_due)
+        return;
+    helper->view_due = false;
+    if (helper->partner_missed && helper->view.partner) {
+        line.view.partner = false;
+        put_line(helper, &line);
+    }
+    line.view = helper->view;
+    helper->partner_missed = false;
+    put_line(helper, &line);
+}
+
 /* One read at a time, so that a busy helper does not starve the migration. */
 static void
 on_ready(void *arg, bool readable, bool writable)
@@ -123,6 +178,8 @@ on_ready(void *arg, bool readable, bool writable)
 
     if (writable)
         write_some(helper);
+    if (outbox_left(&helper->outbox) == 0)
+        put_view(helper);
     if (readable && take_lines(helper) && read_some(helper))
         (void)take_lines(helper);
     rearm(helper);
@@ -179,14 +236,8 @@ control_helper_attach(struct control_helper *helper,
 void
 control_helper_send(struct control_helper *helper, const char *text)
 {
-    if (helper->gone || helper->mute)
-        return;
-    if (text == NULL)
-        control_helper_drop(helper, "out of memory");
-    else if (outbox_add(&helper->outbox, text, strlen(text)) != 0)
-        control_helper_drop(helper, "it does not read what it is told");
-    else
-        write_some(helper);
+    put_view(helper);
+    put(helper, text);
     rearm(helper);
 }
 
@@ -201,9 +252,41 @@ control_helper_say(struct control_helper *helper,
 }
 
 void
+control_helper_state(struct control_helper *helper,
+                     const struct tunnel_view *view)
+{
+    helper->partner_missed |= helper->view_due && !helper->view.partner;
+    helper->view = *view;
+    helper->view_due = true;
+    if (outbox_left(&helper->outbox) == 0)
+        put_view(helper);
+    rearm(helper);
+}
+
+void
+control_helper_ask(struct control_helper *helper, enum helper_request request)
+{
+    unsigned bit = 1U << request;
+
+    if (outbox_left(&helper->outbox) == 0)
+        helper->asked = 0;
+    if ((helper->asked & bit) != 0)
+        return;
+    helper->asked |= bit;
+    control_helper_say(helper, &(struct tunnel_line){ .type = LINE_REQUEST,
+                                                      .request = request });
+}
+
+void
 control_helper_hold(struct control_helper *helper, bool held)
 {
+    if (helper->gone)
+        return;
     helper->held = held;
+    if (held)
+        timer_start(helper->timer, LOOK_MS);
+    else
+        timer_stop(helper->timer);
     (void)take_lines(helper);
     rearm(helper);
 }

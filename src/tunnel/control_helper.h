@@ -45,14 +45,18 @@ struct control_helper {
     struct transport *transport;
     struct splitter splitter;
     struct outbox outbox;
-    struct timer *timer; /* until hello; then, until on_gone */
+    struct timer *timer; /* until hello; while it is held; until on_gone */
     bool attached;       /* it has said hello: */
     enum helper_role role;
     char program[CONTROL_PROGRAM_MAX + 1];
-    bool held;       /* what it says has to wait */
-    bool mute;       /* it can't be written to */
-    bool gone;       /* on_gone follows */
-    const char *why; /* why it is gone, if that is a fault; else NULL */
+    struct tunnel_view view; /* what it is told of the tunnel, */
+    bool view_due;           /* when there is room */
+    bool partner_missed;     /* and that the partner was not there before */
+    unsigned asked;          /* requests that wait for it: bits */
+    bool held;               /* what it says has to wait */
+    bool mute;               /* it can't be written to */
+    bool gone;               /* on_gone follows */
+    const char *why;         /* why it is gone, if that is a fault; else NULL */
     TAILQ_ENTRY(control_helper) entry; /* the owner's */
 };
 TAILQ_HEAD(control_helper_list, control_helper);
@@ -84,16 +88,34 @@ void control_helper_say(struct control_helper *helper,
 void control_helper_send(struct control_helper *helper, const char *text);
 
 /**
+ * control_helper_state(helper, view):
+ * Tell it of ${view}.  While it does not read, the latest is all that waits for
+ * it, with one line before that if the partner was away meanwhile; it comes
+ * before whatever else is said from now on.
+ */
+void control_helper_state(struct control_helper *helper,
+                          const struct tunnel_view *view);
+
+/**
+ * control_helper_ask(helper, request):
+ * Ask it for ${request}, unless the same waits for it already.
+ */
+void control_helper_ask(struct control_helper *helper,
+                        enum helper_request request);
+
+/**
  * control_helper_hold(helper, held):
- * Read what it says no more; or go on, with what was read already first.
+ * Read what it says no more; or go on, with what was read already first.  One
+ * that ends while it is held is dropped, with what it has said meanwhile.
  */
 void control_helper_hold(struct control_helper *helper, bool held);
 
 /**
- * control_helper_serve(helper):
- * Read everything that it has said so far, which may show that it is gone.
+ * control_helper_over(helper):
+ * Return whether it has ended, even if that was not noticed yet.  What it had
+ * said before has been handed on then.
  */
-void control_helper_serve(struct control_helper *helper);
+bool control_helper_over(struct control_helper *helper);
 
 /**
  * control_helper_drop(helper, why):

@@ -13,8 +13,9 @@
 #include "tunnel/control_helper.h"
 
 /*
- * Theory of operation.  A connection becomes a helper with its hello.  One
- * helper at most is the driver; the others observe.  The driver's messages are
+ * Theory of operation.  A connection becomes a helper with its hello; until
+ * then it takes nobody's place.  One helper at most is the driver; the others
+ * observe.  The driver's messages are
  * handed to the owner one by one, in order, and what the partner says goes to
  * all.  A helper is dropped inside of some callback, but leaves the list, and
  * the owner hears of a driver that has left, only when the loop comes round.
@@ -24,7 +25,6 @@ struct control_socket {
     struct socket_file file;
     struct listener *listener;
     struct control_helper_list helpers;
-    unsigned count;
     struct control_helper *driver; /* one of them, or NULL */
     bool held;
     struct tunnel_view view;
@@ -73,19 +73,59 @@ has_driver(struct control_socket *socket)
 {
     if (socket->driver == NULL)
         return false;
-    control_helper_serve(socket->driver);
-    if (!socket->driver->gone)
+    if (!control_helper_over(socket->driver))
         return true;
-    driver_left(socket);
+    if (socket->driver != NULL) /* its last words may have ended it, too */
+        driver_left(socket);
     return false;
 }
 
-static void
-ask_driver(struct control_socket *socket, enum helper_request request)
+static bool
+is_observer(const struct control_helper *helper)
 {
-    control_helper_say(
-        socket->driver,
-        &(struct tunnel_line){ .type = LINE_REQUEST, .request = request });
+    return !helper->gone && helper->attached && helper->role == HELPER_OBSERVER;
+}
+
+static bool
+is_stranger(const struct control_helper *helper)
+{
+    return !helper->gone && !helper->attached;
+}
+
+static unsigned
+count(const struct control_socket *socket,
+      bool (*is)(const struct control_helper *helper))
+{
+    const struct control_helper *helper;
+    unsigned found = 0;
+
+    TAILQ_FOREACH (helper, &socket->helpers, entry)
+        found += is(helper);
+    return found;
+}
+
+/* Return whether ${helper} may attach; if not, write into ${why} why not.  The
+ * driver always finds a place. */
+static bool
+has_place(struct control_socket *socket, const struct helper_line *hello,
+          char why[CONTROL_WHY_MAX])
+{
+    unsigned observers = count(socket, is_observer);
+
+    if (hello->version != CONTROL_LINE_VERSION)
+        snprintf(why, CONTROL_WHY_MAX,
+                 "version %u of the control lines is not spoken here, only %d",
+                 hello->version, (int)CONTROL_LINE_VERSION);
+    else if (hello->role == HELPER_DRIVER && has_driver(socket))
+        snprintf(why, CONTROL_WHY_MAX, "%s (process %d) is attached already",
+                 socket->driver->program, (int)socket->driver->options.pid);
+    else if (hello->role == HELPER_OBSERVER &&
+             observers >= CONTROL_HELPERS_MAX - 1)
+        snprintf(why, CONTROL_WHY_MAX, "%u observers are attached already",
+                 observers);
+    else
+        return true;
+    return false;
 }
 
 static void
@@ -96,16 +136,7 @@ attach(struct control_socket *socket, struct control_helper *helper,
                                   .version = CONTROL_LINE_VERSION };
     char why[CONTROL_WHY_MAX];
 
-    if (hello->version != CONTROL_LINE_VERSION) {
-        snprintf(why, sizeof why,
-                 "version %u of the control lines is not spoken here, only %d",
-                 hello->version, (int)CONTROL_LINE_VERSION);
-        refuse(socket, helper, why);
-        return;
-    }
-    if (hello->role == HELPER_DRIVER && has_driver(socket)) {
-        snprintf(why, sizeof why, "%s (process %d) is attached already",
-                 socket->driver->program, (int)socket->driver->options.pid);
+    if (!has_place(socket, hello, why)) {
         refuse(socket, helper, why);
         return;
     }
@@ -119,10 +150,11 @@ attach(struct control_socket *socket, struct control_helper *helper,
         if (may_log(socket))
             log_info("%s: %s (process %d) is attached", socket->file.path,
                      helper->program, (int)helper->options.pid);
-        control_helper_hold(helper, socket->held);
+        if (socket->held) /* else it would be heard before it has come */
+            control_helper_hold(helper, true);
         socket->options.on_driver(socket->options.arg, true);
     } else if (has_driver(socket)) {
-        ask_driver(socket, REQUEST_STATUS);
+        control_helper_ask(socket->driver, REQUEST_STATUS);
     }
 }
 
@@ -176,7 +208,7 @@ on_line(void *arg, struct control_helper *helper,
         on_driver_message(socket, helper, line->message);
     } else if (line->type == LINE_REQUEST && helper->role == HELPER_OBSERVER) {
         if (has_driver(socket))
-            ask_driver(socket, line->request);
+            control_helper_ask(socket->driver, line->request);
         else
             refuse(socket, helper, "no mig-send or mig-recv is attached");
     }
@@ -193,8 +225,19 @@ on_gone(void *arg, struct control_helper *helper)
     if (helper == socket->driver)
         driver_left(socket);
     TAILQ_REMOVE(&socket->helpers, helper, entry);
-    socket->count--;
     control_helper_free(helper);
+}
+
+static void
+drop_oldest_stranger(struct control_socket *socket)
+{
+    struct control_helper *helper;
+
+    TAILQ_FOREACH (helper, &socket->helpers, entry)
+        if (is_stranger(helper)) {
+            control_helper_drop(helper, "too many do not say hello");
+            return;
+        }
 }
 
 /* The file's mode keeps others out already; this holds where it was changed. */
@@ -235,9 +278,9 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
         log_warn("%s: a helper is lost", socket->file.path);
         return;
     }
+    if (count(socket, is_stranger) >= CONTROL_STRANGERS_MAX)
+        drop_oldest_stranger(socket);
     TAILQ_INSERT_TAIL(&socket->helpers, helper, entry);
-    if (socket->count++ >= CONTROL_HELPERS_MAX)
-        refuse(socket, helper, "too many helpers are attached");
 }
 
 struct control_socket *
@@ -254,6 +297,7 @@ control_socket_new(const struct control_socket_options *options,
     socket->limit = (struct log_limit){ .burst = 20, .interval_ms = 1000 };
     TAILQ_INIT(&socket->helpers);
     fd = socket_file_listen(&socket->file, options->path, why);
+    socket->options.path = NULL; /* the file has it */
     if (fd >= 0) {
         snprintf(why, SOCKET_WHY_MAX, "%s", strerror(ENOMEM));
         socket->listener =
@@ -287,14 +331,16 @@ void
 control_socket_state(struct control_socket *socket,
                      const struct tunnel_view *view)
 {
-    struct tunnel_line line = { .type = LINE_STATE, .view = *view };
+    struct control_helper *helper;
 
     if (view->state == socket->view.state &&
         view->partner == socket->view.partner &&
         strcmp(view->session, socket->view.session) == 0)
         return;
     socket->view = *view;
-    tell(socket, &line, true);
+    TAILQ_FOREACH (helper, &socket->helpers, entry)
+        if (helper->attached)
+            control_helper_state(helper, view);
 }
 
 void

@@ -15,12 +15,15 @@
 struct control_socket;
 struct loop;
 
-enum { CONTROL_HELPERS_MAX = 8 };
+enum {
+    CONTROL_HELPERS_MAX = 8, /* that are attached; one place is the driver's */
+    CONTROL_STRANGERS_MAX = 8, /* that have not said hello: the oldest goes */
+};
 
 /* No callback may free the socket. */
 struct control_socket_options {
     struct loop *loop;
-    const char *path;
+    const char *path;    /* copied */
     const char *program; /* "mig-client 0.1.0"; outlives it */
 
     /**
@@ -51,7 +54,8 @@ void control_socket_free(struct control_socket *socket);
 /**
  * control_socket_state(socket, view):
  * Tell the helpers what has become of the tunnel, if that is new; at first it
- * is joining, without a session and a partner.
+ * is joining, without a session and a partner.  One that reads slowly is told
+ * of the latest alone, but never misses that the partner was away.
  */
 void control_socket_state(struct control_socket *socket,
                           const struct tunnel_view *view);

@@ -27,8 +27,11 @@ on_message(void *arg, json_t *message)
     char *text = json_dumps(message, JSON_COMPACT);
 
     rig->messages++;
+    rig->early += rig->came == rig->left;
     snprintf(rig->last, sizeof rig->last, "%s", text);
     free(text);
+    if (rig->busy != NULL && rig->messages < CONTROL_RIG_BUSY)
+        line_peer_say(rig->busy, "{\"type\":\"message\",\"message\":{}}\n");
     if (rig->hold)
         control_socket_hold(rig->socket, true);
 }

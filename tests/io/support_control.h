@@ -10,7 +10,7 @@
 #include "support_stage.h"
 #include "tunnel/control_socket.h"
 
-enum { CONTROL_RIG_PEERS = 16, CONTROL_RIG_EVENTS = 64 };
+enum { CONTROL_RIG_PEERS = 16, CONTROL_RIG_BUSY = 2000 };
 
 #define DRIVER_HELLO                                                         \
     "{\"type\":\"hello\",\"version\":1,\"program\":\"mig-send 1\",\"role\":" \
@@ -29,9 +29,12 @@ struct control_rig {
     unsigned came; /* drivers */
     unsigned left;
     unsigned messages;
-    char last[128];   /* the last message, cut */
-    bool hold;        /* hold the driver back at its next message */
-    unsigned at_left; /* messages when a driver left */
+    char last[128];         /* the last message, cut */
+    bool hold;              /* hold the driver back at its next message */
+    struct line_peer *busy; /* says one more for each that is heard, up to
+                               CONTROL_RIG_BUSY; or NULL */
+    unsigned early;         /* messages while no driver was attached */
+    unsigned at_left;       /* messages when a driver left */
 };
 
 /**

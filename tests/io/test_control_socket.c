@@ -310,22 +310,181 @@ another_version_is_refused(void **state)
 }
 
 static void
-eight_helpers_are_enough(void **state)
+observers_leave_the_driver_its_place(void **state)
 {
-    struct line_peer *ninth;
+    struct line_peer *eighth;
     struct control_rig rig;
 
     (void)state;
     control_rig_open(&rig);
-    for (int i = 0; i < CONTROL_HELPERS_MAX; i++)
+    for (int i = 0; i < CONTROL_HELPERS_MAX - 1; i++)
         control_rig_observer(&rig);
-    ninth = control_rig_connect(&rig, OBSERVER_HELLO);
-    STAGE_UNTIL(&rig.stage, ninth->eof);
-    assert_string_equal(ninth->text,
-                        REFUSED "too many helpers are attached\"}\n");
+    eighth = control_rig_connect(&rig, OBSERVER_HELLO);
+    STAGE_UNTIL(&rig.stage, eighth->eof);
+    assert_string_equal(eighth->text,
+                        REFUSED "7 observers are attached already\"}\n");
+    control_rig_driver(&rig);
+    assert_int_equal(rig.came, 1);
     line_peer_close(&rig.peers[3]);
     stage_turns_in(&rig.stage, 20);
     control_rig_observer(&rig);
+    control_rig_close(&rig);
+}
+
+/* They are turned away one by one, and not those who speak. */
+static void
+who_says_no_hello_takes_nobodys_place(void **state)
+{
+    struct line_peer *silent, *driver;
+    struct control_rig rig;
+
+    (void)state;
+    control_rig_open(&rig);
+    silent = control_rig_connect(&rig, "");
+    for (int i = 1; i < CONTROL_STRANGERS_MAX; i++)
+        control_rig_connect(&rig, "");
+    stage_turns_in(&rig.stage, 20);
+    assert_false(silent->eof);
+    driver = control_rig_driver(&rig);
+    STAGE_UNTIL(&rig.stage, silent->eof);
+    stage_turns_in(&rig.stage, 20);
+    for (unsigned i = 1; i < rig.count; i++)
+        assert_false(rig.peers[i].eof);
+    line_peer_say(driver, SAY("{}"));
+    STAGE_UNTIL(&rig.stage, rig.messages == 1);
+    assert_int_equal(capture_count(capture_stop(), "too many do not say hello"),
+                     1);
+    capture_start();
+    control_rig_close(&rig);
+}
+
+/* Else an observer could have it dropped for what it does not read. */
+static void
+requests_do_not_pile_up_before_a_driver_that_does_not_read(void **state)
+{
+    enum { REQUESTS = 40000 };
+    static const char request[] =
+        "{\"type\":\"request\",\"request\":\"cancel\"}\n";
+    struct line_peer *driver, *observer;
+    struct control_rig rig;
+    unsigned heard;
+
+    (void)state;
+    control_rig_open(&rig);
+    driver = control_rig_driver(&rig);
+    observer = control_rig_observer(&rig);
+    line_peer_wait(driver, "status");
+    line_peer_read(driver, false);
+    for (int i = 0; i < REQUESTS; i++)
+        line_peer_say(observer, request);
+    line_peer_say(observer, "{\"type\":\"request\",\"request\":\"release\"}\n");
+    stage_rest(&rig.stage);
+    line_peer_read(driver, true);
+    line_peer_wait(driver, "release");
+    heard = line_peer_count(driver, "cancel");
+    assert_true(heard > 0 && heard < REQUESTS);
+    line_peer_say(observer, request); /* what was read may be asked again */
+    STAGE_UNTIL(&rig.stage, line_peer_count(driver, "cancel") == heard + 1);
+    assert_int_equal(rig.left, 0);
+    control_rig_close(&rig);
+}
+
+/* What it says is read piece by piece, also when somebody asks for it. */
+static void
+a_driver_that_never_stops_holds_up_nobody(void **state)
+{
+    struct line_peer *driver, *second;
+    struct control_rig rig;
+    unsigned before;
+
+    (void)state;
+    control_rig_open(&rig);
+    driver = control_rig_driver(&rig);
+    rig.busy = driver;
+    second = control_rig_connect(&rig, DRIVER_HELLO);
+    for (int i = 0; i < 10; i++)
+        line_peer_say(driver, SAY("{}"));
+    before = rig.messages;
+    STAGE_UNTIL(&rig.stage, second->eof);
+    assert_true(rig.messages - before < CONTROL_RIG_BUSY);
+    rig.busy = NULL;
+    assert_int_equal(rig.left, 0);
+    control_rig_close(&rig);
+}
+
+/* A helper that reads slowly; the last line is what is. */
+static void
+states_do_not_pile_up_and_an_absence_is_not_missed(void **state)
+{
+    enum { CHANGES = 50000 };
+    struct tunnel_view view = { .state = TUNNEL_READY, .partner = true };
+    struct line_peer *driver;
+    struct control_rig rig;
+
+    (void)state;
+    control_rig_open(&rig);
+    driver = control_rig_driver(&rig);
+    line_peer_read(driver, false);
+    for (int i = 0; i < CHANGES; i++) {
+        view.partner = !view.partner;
+        control_socket_state(rig.socket, &view);
+        if (i % 100 == 0)
+            stage_turns_in(&rig.stage, 0);
+    }
+    assert_true(view.partner);
+    memcpy(view.session, "11111111", sizeof "11111111");
+    for (int there = 0; there < 2; there++) {
+        view.partner = there;
+        control_socket_state(rig.socket, &view);
+    }
+    control_rig_message(&rig, "{\"b\":1}");
+    line_peer_read(driver, true);
+    line_peer_wait(driver, "{\"b\":1}");
+    assert_int_equal(rig.left, 0);
+    assert_true(line_peer_count(driver, "\"type\":\"state\"") < CHANGES);
+    assert_non_null(strstr(driver->text,
+                           "\"session\":\"11111111\",\"partner\":false}\n"
+                           "{\"type\":\"state\",\"state\":\"ready\","
+                           "\"session\":\"11111111\",\"partner\":true}\n"
+                           "{\"type\":\"message\""));
+    control_rig_close(&rig);
+}
+
+static void
+a_driver_is_there_before_it_is_heard(void **state)
+{
+    struct control_rig rig;
+
+    (void)state;
+    control_rig_open(&rig);
+    control_rig_connect(&rig, DRIVER_HELLO SAY("{\"a\":1}"));
+    STAGE_UNTIL(&rig.stage, rig.messages == 1);
+    assert_int_equal(rig.early, 0);
+    control_rig_close(&rig);
+}
+
+static void
+a_driver_that_dies_while_it_is_held_back_is_noticed(void **state)
+{
+    struct line_peer *driver;
+    struct control_rig rig;
+
+    (void)state;
+    control_rig_open(&rig);
+    driver = control_rig_driver(&rig);
+    control_socket_hold(rig.socket, true);
+    line_peer_say(driver, SAY("{\"a\":1}"));
+    line_peer_close(driver);
+    STAGE_UNTIL(&rig.stage, rig.left == 1);
+    assert_int_equal(rig.messages, 0);
+    assert_int_equal(
+        capture_count(capture_stop(), "it has ended while it had to wait"), 1);
+    capture_start();
+    driver = control_rig_driver(&rig); /* nor is it in the way */
+    line_peer_close(driver);
+    control_rig_driver(&rig);
+    STAGE_UNTIL(&rig.stage, rig.left == 2);
+    assert_int_equal(rig.came, 3);
     control_rig_close(&rig);
 }
 
@@ -564,7 +723,14 @@ main(void)
         cmocka_unit_test(an_observer_reaches_the_driver),
         cmocka_unit_test(an_observer_alone_can_ask_nobody),
         cmocka_unit_test(another_version_is_refused),
-        cmocka_unit_test(eight_helpers_are_enough),
+        cmocka_unit_test(observers_leave_the_driver_its_place),
+        cmocka_unit_test(who_says_no_hello_takes_nobodys_place),
+        cmocka_unit_test(
+            requests_do_not_pile_up_before_a_driver_that_does_not_read),
+        cmocka_unit_test(a_driver_that_never_stops_holds_up_nobody),
+        cmocka_unit_test(states_do_not_pile_up_and_an_absence_is_not_missed),
+        cmocka_unit_test(a_driver_is_there_before_it_is_heard),
+        cmocka_unit_test(a_driver_that_dies_while_it_is_held_back_is_noticed),
         cmocka_unit_test(what_is_no_helper_is_dropped_and_said),
         cmocka_unit_test(what_is_too_long_is_not_taken),
         cmocka_unit_test(a_helper_that_says_nothing_is_dropped),
