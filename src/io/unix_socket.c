@@ -1,18 +1,21 @@
 #include "io/unix_socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "io/sockopt.h"
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 1024, LOCK_TRIES = 200, LOCK_PAUSE_NS = 1000 * 1000 };
 
 bool
 socket_path_fits(const char *path)
@@ -136,18 +139,56 @@ unix_listening(const char *path)
     return found;
 }
 
+enum { DIRECTORY_MAX = sizeof((struct sockaddr_un *)NULL)->sun_path };
+
+/* Write the directory that ${path} is in.  Return whether it fits. */
+static bool
+directory_of(char directory[DIRECTORY_MAX], const char *path)
+{
+    size_t length = (size_t)(base_name(path) - path);
+
+    if (length >= DIRECTORY_MAX)
+        return false;
+    memcpy(directory, length > 0 ? path : ".", length > 0 ? length : 1);
+    directory[length > 0 ? length : 1] = '\0';
+    return true;
+}
+
 static bool
 open_to_all(const char *path)
 {
-    size_t length = (size_t)(base_name(path) - path);
-    char directory[sizeof((struct sockaddr_un *)NULL)->sun_path];
+    char directory[DIRECTORY_MAX];
     struct stat st;
 
-    if (length >= sizeof directory)
-        return true;
-    memcpy(directory, length > 0 ? path : ".", length > 0 ? length : 1);
-    directory[length > 0 ? length : 1] = '\0';
-    return stat(directory, &st) != 0 || (st.st_mode & S_IWOTH) != 0;
+    return !directory_of(directory, path) || stat(directory, &st) != 0 ||
+           (st.st_mode & S_IWOTH) != 0;
+}
+
+/*
+ * Between the look at a stale socket and its removal another process could put
+ * its own there, and lose it.  So who looks and removes holds a lock on the
+ * directory meanwhile, which leaves no file behind.  Anybody who can read the
+ * directory could keep it for ever, so after a fifth of a second it goes on
+ * without.  Return a descriptor to close, or -1.
+ */
+static int
+lock_directory(const char *path)
+{
+    static const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+    char directory[DIRECTORY_MAX];
+    int fd = -1;
+
+    if (directory_of(directory, path))
+        fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; fd >= 0 && i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return fd;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    fd_close(&fd);
+    return -1;
 }
 
 bool
@@ -169,6 +210,7 @@ socket_file_trusted(const char *path, char why[SOCKET_WHY_MAX])
 static int
 clear_path(const char *path, char why[SOCKET_WHY_MAX])
 {
+    const char *remedy = "remove it or choose another path";
     const char *trouble = NULL;
     struct stat st;
 
@@ -184,11 +226,12 @@ clear_path(const char *path, char why[SOCKET_WHY_MAX])
         trouble = "exists and is not a socket";
     else if (st.st_uid != geteuid())
         trouble = "is a socket of another user";
-    else if (unix_listening(path) != 0)
+    else if (unix_listening(path) != 0) {
         trouble = "is in use: another process listens there";
+        remedy = "end that one or choose another path";
+    }
     if (trouble != NULL) {
-        snprintf(why, SOCKET_WHY_MAX, "%s %s; remove it or choose another path",
-                 path, trouble);
+        snprintf(why, SOCKET_WHY_MAX, "%s %s; %s", path, trouble, remedy);
         return -1;
     }
     if (unlink(path) != 0 && errno != ENOENT) {
@@ -213,13 +256,34 @@ bind_private(int fd, const struct sockaddr_un *address)
     return listen(fd, BACKLOG);
 }
 
+static int
+listen_locked(struct socket_file *file, const char *path,
+              const struct sockaddr_un *address, char why[SOCKET_WHY_MAX])
+{
+    struct stat st;
+    int fd = -1;
+
+    if (clear_path(path, why) != 0)
+        return -1;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind_private(fd, address) != 0 || lstat(path, &st) != 0) {
+        snprintf(why, SOCKET_WHY_MAX, "cannot listen on %s: %s", path,
+                 strerror(errno));
+        fd_close(&fd);
+        return -1;
+    }
+    memcpy(file->path, address->sun_path, sizeof file->path);
+    file->dev = st.st_dev;
+    file->ino = st.st_ino;
+    return fd;
+}
+
 int
 socket_file_listen(struct socket_file *file, const char *path,
                    char why[SOCKET_WHY_MAX])
 {
     struct sockaddr_un address;
-    struct stat st;
-    int fd = -1;
+    int fd, lock;
 
     file->path[0] = '\0';
     if (fill_address(&address, path) != 0) {
@@ -227,29 +291,33 @@ socket_file_listen(struct socket_file *file, const char *path,
                  sizeof address.sun_path - 1);
         return -1;
     }
-    if (clear_path(path, why) != 0)
-        return -1;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind_private(fd, &address) != 0 || lstat(path, &st) != 0) {
-        snprintf(why, SOCKET_WHY_MAX, "cannot listen on %s: %s", path,
-                 strerror(errno));
-        fd_close(&fd);
-        return -1;
-    }
-    memcpy(file->path, address.sun_path, sizeof file->path);
-    file->dev = st.st_dev;
-    file->ino = st.st_ino;
+    lock = lock_directory(path);
+    fd = listen_locked(file, path, &address, why);
+    fd_close(&lock);
     return fd;
+}
+
+bool
+socket_file_is(const struct socket_file *file, const char *path)
+{
+    struct stat st;
+
+    return file->path[0] != '\0' && stat(path, &st) == 0 &&
+           st.st_dev == file->dev && st.st_ino == file->ino;
 }
 
 void
 socket_file_remove(struct socket_file *file)
 {
     struct stat st;
+    int lock;
 
-    if (file->path[0] != '\0' && lstat(file->path, &st) == 0 &&
-        S_ISSOCK(st.st_mode) && st.st_dev == file->dev &&
-        st.st_ino == file->ino)
+    if (file->path[0] == '\0')
+        return;
+    lock = lock_directory(file->path);
+    if (lstat(file->path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+        st.st_dev == file->dev && st.st_ino == file->ino)
         unlink(file->path);
+    fd_close(&lock);
     file->path[0] = '\0';
 }

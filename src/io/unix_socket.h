@@ -53,12 +53,19 @@ bool socket_file_trusted(const char *path, char why[SOCKET_WHY_MAX]);
  * Listen on a new socket file at ${path}, mode 0600 from the first moment.  A
  * socket that this user left behind there and that nobody listens on is
  * replaced; anything else there, a symbolic link included, is left alone and
- * is an error.  Return the non-blocking listening socket and fill in ${file},
+ * is an error.  Of several processes that want the same path at once, one gets
+ * it.  Return the non-blocking listening socket and fill in ${file},
  * or return -1 and write one line into ${why} that says what is in the way and
  * what to do.
  */
 int socket_file_listen(struct socket_file *file, const char *path,
                        char why[SOCKET_WHY_MAX]);
+
+/**
+ * socket_file_is(file, path):
+ * Return whether ${path} leads to ${file}, under whatever name.
+ */
+bool socket_file_is(const struct socket_file *file, const char *path);
 
 /**
  * socket_file_remove(file):

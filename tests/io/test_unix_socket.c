@@ -5,9 +5,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support_capture.h"
@@ -416,6 +418,93 @@ a_path_that_cannot_be_looked_at_is_an_error(void **state)
     assert_int_equal(errno, ENAMETOOLONG);
 }
 
+/* One round of one of two processes: 'y' if the path is its own afterwards. */
+static void
+contend(const char *path, int go, int result)
+{
+    char byte, why[SOCKET_WHY_MAX];
+    struct socket_file file;
+
+    while (read(go, &byte, 1) == 1) {
+        int fd = socket_file_listen(&file, path, why);
+
+        byte = fd >= 0 ? 'y' : 'n';
+        if (write(result, &byte, 1) != 1 || read(go, &byte, 1) != 1)
+            break;
+        if (fd >= 0)
+            close(fd); /* and the file stays: stale */
+        if (write(result, "-", 1) != 1)
+            break;
+    }
+    _exit(0);
+}
+
+/* Both find the same stale socket. */
+static void
+of_two_processes_one_gets_the_path(void **state)
+{
+    enum { ROUNDS = 300, BOTH = 2 };
+    struct place *place = *state;
+    int go[BOTH][2], result[BOTH][2];
+    pid_t pids[BOTH];
+
+    close(net_listen_unix(place->path, 1));
+    for (int i = 0; i < BOTH; i++) {
+        assert_int_equal(pipe2(go[i], O_CLOEXEC), 0);
+        assert_int_equal(pipe2(result[i], O_CLOEXEC), 0);
+        pids[i] = fork();
+        assert_true(pids[i] >= 0);
+        if (pids[i] == 0) {
+            for (int j = 0; j <= i; j++)
+                close(go[j][1]);
+            contend(place->path, go[i][0], result[i][1]);
+        }
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        int winners = 0;
+        char byte;
+
+        for (int step = 0; step < 2; step++) {
+            for (int i = 0; i < BOTH; i++)
+                assert_int_equal(write(go[i][1], "g", 1), 1);
+            for (int i = 0; i < BOTH; i++) {
+                assert_int_equal(read(result[i][0], &byte, 1), 1);
+                winners += byte == 'y';
+            }
+        }
+        assert_int_equal(winners, 1);
+    }
+    for (int i = 0; i < BOTH; i++) {
+        close(go[i][0]);
+        close(go[i][1]);
+        close(result[i][0]);
+        close(result[i][1]);
+        assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+    }
+}
+
+/* Anybody may lock a directory that he can read. */
+static void
+a_lock_that_is_never_given_back_is_not_waited_for(void **state)
+{
+    struct place *place = *state;
+    int lock = open(place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char why[SOCKET_WHY_MAX];
+    struct socket_file file;
+    int fd;
+
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    fd = socket_file_listen(&file, place->path, why);
+    assert_true(fd >= 0);
+    assert_true(socket_file_is(&file, place->path));
+    assert_false(socket_file_is(&file, place->dir));
+    socket_file_remove(&file);
+    assert_false(socket_file_is(&file, place->path));
+    assert_int_equal(access(place->path, F_OK), -1);
+    close(fd);
+    close(lock);
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, place_open, place_close)
 
@@ -434,6 +523,8 @@ main(void)
         TEST(a_path_has_1_to_107_characters),
         TEST(a_file_that_is_not_ours_any_more_is_not_removed),
         TEST(removing_twice_removes_once),
+        TEST(of_two_processes_one_gets_the_path),
+        TEST(a_lock_that_is_never_given_back_is_not_waited_for),
         TEST(a_connection_is_non_blocking),
         TEST(connecting_has_the_errors_that_the_callers_tell_apart),
         TEST(a_listener_is_seen_and_not_touched),
