@@ -316,7 +316,7 @@ control_message_fits(const json_t *message)
 bool
 control_path(char path[CONTROL_PATH_MAX], const char *unix_path)
 {
-    return snprintf(path, CONTROL_PATH_MAX, "%s.ctl", unix_path) <
+    return snprintf(path, CONTROL_PATH_MAX, "%s" CONTROL_SUFFIX, unix_path) <
            CONTROL_PATH_MAX;
 }
 

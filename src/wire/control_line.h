@@ -21,6 +21,9 @@ enum {
     CONTROL_PATH_MAX = 108,          /* sun_path, unix(7) */
 };
 
+/* Behind the path of the migration socket that it belongs to. */
+#define CONTROL_SUFFIX ".ctl"
+
 enum helper_role {
     HELPER_DRIVER,   /* speaks to the partner; one at most */
     HELPER_OBSERVER, /* listens, and may ask the driver for something */
