@@ -361,6 +361,12 @@ control_socket_hold(struct control_socket *socket, bool held)
 }
 
 bool
+control_socket_is(const struct control_socket *socket, const char *path)
+{
+    return socket_file_is(&socket->file, path);
+}
+
+bool
 control_socket_driver(const struct control_socket *socket)
 {
     return socket->driver != NULL;

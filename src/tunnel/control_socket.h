@@ -73,6 +73,12 @@ void control_socket_message(struct control_socket *socket, json_t *message);
 void control_socket_hold(struct control_socket *socket, bool held);
 
 /**
+ * control_socket_is(socket, path):
+ * Return whether ${path} leads to this socket.
+ */
+bool control_socket_is(const struct control_socket *socket, const char *path);
+
+/**
  * control_socket_driver(socket):
  * Return whether a driver is attached.
  */

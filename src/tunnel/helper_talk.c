@@ -11,10 +11,13 @@
 #include "tunnel/control_socket.h"
 
 /* Of a session's id, as in log lines. */
-enum { NAME_BYTES = 4 };
+enum { NAME_BYTES = 4, RETRY_MS = 2000 };
 
 struct helper_talk {
-    struct control_socket *socket;
+    struct helper_talk_options options;
+    char path[CONTROL_PATH_MAX];
+    struct control_socket *socket; /* NULL until it can be made */
+    struct timer *retry;
     struct helper_talk_session session; /* its port is NULL without one */
     struct tunnel_view view;
     struct timer *farewell;
@@ -22,21 +25,34 @@ struct helper_talk {
     void *arg;
 };
 
+static bool
+has_driver(const struct helper_talk *talk)
+{
+    return talk->socket != NULL && control_socket_driver(talk->socket);
+}
+
 static void
 tell(struct helper_talk *talk)
 {
-    control_socket_state(talk->socket, &talk->view);
+    if (talk->socket != NULL)
+        control_socket_state(talk->socket, &talk->view);
+}
+
+static void
+hold(struct helper_talk *talk, bool held)
+{
+    if (talk->socket != NULL)
+        control_socket_hold(talk->socket, held);
 }
 
 static void
 say_attached(struct helper_talk *talk)
 {
     if (talk->session.port != NULL)
-        control_port_send(talk->session.port,
-                          &(struct control_message){
-                              .type = CONTROL_HELPER,
-                              .attached = control_socket_driver(talk->socket),
-                          });
+        control_port_send(talk->session.port, &(struct control_message){
+                                                  .type = CONTROL_HELPER,
+                                                  .attached = has_driver(talk),
+                                              });
 }
 
 static void
@@ -69,7 +85,7 @@ on_message(void *arg, json_t *message)
                       &(struct control_message){ .type = CONTROL_MESSAGE,
                                                  .message = message });
     if (control_port_full(talk->session.port))
-        control_socket_hold(talk->socket, true);
+        hold(talk, true);
 }
 
 static void
@@ -82,30 +98,77 @@ on_farewell(void *arg)
     on_left(talk->arg);
 }
 
+static bool
+make_socket(struct helper_talk *talk, char why[SOCKET_WHY_MAX])
+{
+    talk->socket = control_socket_new(
+        &(struct control_socket_options){
+            .loop = talk->options.loop,
+            .path = talk->path,
+            .program = talk->options.program,
+            .on_driver = on_driver,
+            .on_message = on_message,
+            .arg = talk,
+        },
+        why);
+    tell(talk);
+    return talk->socket != NULL;
+}
+
+static void
+on_retry(void *arg)
+{
+    struct helper_talk *talk = arg;
+    char why[SOCKET_WHY_MAX];
+
+    if (make_socket(talk, why))
+        log_info("helpers can attach now, at %s", talk->path);
+    else
+        timer_start(talk->retry, RETRY_MS);
+}
+
 static struct helper_talk *
-talk_new(const struct helper_talk_options *options, char why[SOCKET_WHY_MAX])
+talk_new(const struct helper_talk_options *options)
 {
     struct helper_talk *talk = calloc(1, sizeof *talk);
 
-    snprintf(why, SOCKET_WHY_MAX, "%s", strerror(ENOMEM));
     if (talk == NULL)
         return NULL;
+    talk->options = *options;
+    snprintf(talk->path, sizeof talk->path, "%s", options->path);
+    talk->options.path = talk->path;
     talk->farewell = timer_new(options->loop, on_farewell, talk);
-    if (talk->farewell != NULL)
-        talk->socket = control_socket_new(
-            &(struct control_socket_options){
-                .loop = options->loop,
-                .path = options->path,
-                .program = options->program,
-                .on_driver = on_driver,
-                .on_message = on_message,
-                .arg = talk,
-            },
-            why);
-    if (talk->socket != NULL)
+    talk->retry = timer_new(options->loop, on_retry, talk);
+    if (talk->farewell != NULL && talk->retry != NULL)
         return talk;
     helper_talk_free(talk);
     return NULL;
+}
+
+/* Return 0; 1 with ${why} if the socket is made later; or -1 with ${why} if it
+ * never is. */
+static int
+open_talk(struct helper_talk **talk, const struct helper_talk_options *options,
+          char why[SOCKET_WHY_MAX])
+{
+    if (!socket_path_fits(options->path)) {
+        snprintf(why, SOCKET_WHY_MAX, "%s is too long for a socket",
+                 options->path);
+        return -1;
+    }
+    snprintf(why, SOCKET_WHY_MAX, "%s", strerror(ENOMEM));
+    *talk = talk_new(options);
+    if (*talk == NULL)
+        return -1;
+    if (make_socket(*talk, why))
+        return 0;
+    if (options->needed) {
+        helper_talk_free(*talk);
+        *talk = NULL;
+        return -1;
+    }
+    timer_start((*talk)->retry, RETRY_MS);
+    return 1;
 }
 
 int
@@ -113,15 +176,17 @@ helper_talk_open(struct helper_talk **talk,
                  const struct helper_talk_options *options,
                  char why[SOCKET_WHY_MAX])
 {
+    int result;
+
     *talk = NULL;
     if (options->path == NULL)
         return 0;
-    *talk = talk_new(options, why);
-    if (*talk != NULL)
-        return 0;
-    if (options->needed)
+    result = open_talk(talk, options, why);
+    if (result < 0 && options->needed)
         return -1;
-    log_warnx("helpers can't attach: %s", why);
+    if (result != 0)
+        log_warnx("mig-send and mig-recv can't attach here: %s%s", why,
+                  result > 0 ? "; it is tried again" : "");
     return 0;
 }
 
@@ -132,6 +197,7 @@ helper_talk_free(struct helper_talk *talk)
         return;
     control_socket_free(talk->socket);
     timer_free(talk->farewell);
+    timer_free(talk->retry);
     free(talk);
 }
 
@@ -158,7 +224,7 @@ helper_talk_end(struct helper_talk *talk, const struct control_port *port)
     talk->view.state = TUNNEL_ENDED;
     talk->view.partner = false;
     tell(talk);
-    control_socket_hold(talk->socket, false);
+    hold(talk, false);
 }
 
 void
@@ -179,7 +245,8 @@ helper_talk_take(struct helper_talk *talk,
     if (talk == NULL || talk->session.port == NULL)
         return;
     if (message->type == CONTROL_MESSAGE) {
-        control_socket_message(talk->socket, message->message);
+        if (talk->socket != NULL)
+            control_socket_message(talk->socket, message->message);
     } else if (message->type == CONTROL_HELPER &&
                talk->view.partner != message->attached) {
         talk->view.partner = message->attached;
@@ -192,21 +259,27 @@ void
 helper_talk_room(struct helper_talk *talk)
 {
     if (talk != NULL)
-        control_socket_hold(talk->socket, false);
+        hold(talk, false);
+}
+
+bool
+helper_talk_is(const struct helper_talk *talk, const char *path)
+{
+    return talk != NULL && talk->socket != NULL &&
+           control_socket_is(talk->socket, path);
 }
 
 bool
 helper_talk_both(const struct helper_talk *talk)
 {
-    return talk != NULL && talk->view.partner &&
-           control_socket_driver(talk->socket);
+    return talk != NULL && talk->view.partner && has_driver(talk);
 }
 
 bool
 helper_talk_farewell(struct helper_talk *talk, uint64_t ms,
                      void (*on_left)(void *arg), void *arg)
 {
-    if (talk == NULL || !control_socket_driver(talk->socket))
+    if (talk == NULL || !has_driver(talk))
         return false;
     talk->on_left = on_left;
     talk->arg = arg;

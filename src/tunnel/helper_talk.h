@@ -18,9 +18,10 @@ struct loop;
 
 struct helper_talk_options {
     struct loop *loop;
-    const char *path;    /* of the control socket; NULL for none */
+    const char *path;    /* of the control socket, copied; NULL for none */
     const char *program; /* "mig-client 0.1.0"; outlives it */
-    bool needed;         /* whoever starts this has asked for it */
+    bool needed;         /* whoever starts this has asked for it; else it is
+                            tried every 2 s until it can be made */
 };
 
 /* A session, for as long as helpers talk through it. */
@@ -41,10 +42,10 @@ struct helper_talk_session {
 /**
  * helper_talk_open(talk, options, why):
  * Make the control socket.  Return 0 and set *${talk}, which the caller frees
- * with helper_talk_free; it is NULL if there is to be none, or there can't be
- * and it is not needed, of which a line is logged.  Return -1, with one line in
- * ${why}, if it is needed.  For a talk that is NULL nothing is done below, and
- * nobody is attached.
+ * with helper_talk_free; it is NULL if there is to be none.  One that is not
+ * needed may be made later, and then a line is logged, once; another when it is
+ * there.  Return -1, with one line in ${why}, if it is needed and can't be
+ * made.  For a talk that is NULL nothing is done below, and nobody is attached.
  */
 int helper_talk_open(struct helper_talk **talk,
                      const struct helper_talk_options *options,
@@ -80,6 +81,12 @@ void helper_talk_take(struct helper_talk *talk,
  * The port is not full any more.
  */
 void helper_talk_room(struct helper_talk *talk);
+
+/**
+ * helper_talk_is(talk, path):
+ * Return whether ${path} leads to the control socket: it is no QEMU's then.
+ */
+bool helper_talk_is(const struct helper_talk *talk, const char *path);
 
 /**
  * helper_talk_both(talk):

@@ -36,13 +36,19 @@
  *
  * A session that is complete does not end while drivers are attached at both
  * ends, for they talk through it; it waits for one of them to leave, for
- * resume_timeout_ms at most.  Nothing that happens then makes it fail.
+ * HELPERS_MS at most, and for AWAY_MS while channel 0 has no transport.  A new
+ * client may end it when there is none, and else after PATIENCE_MS: by then
+ * they are not about to hand over but wait for somebody.  Nothing that happens
+ * meanwhile makes it fail.
  */
 enum {
     LOOK_MS = 250,        /* while QEMU does not listen */
     LOOK_AGAIN_MS = 1000, /* while it does, and nobody has connected */
     FLUSH_STEP_MS = 10,
     FLUSH_MS = 1000,
+    HELPERS_MS = 30000,
+    AWAY_MS = 5000, /* what is lost is back within that, or stays away long */
+    PATIENCE_MS = 5000,
     CHANNELS_MAX = 1024,
 };
 
@@ -203,6 +209,19 @@ on_linger_over(void *arg)
     session->options.on_gone(session->options.arg, session);
 }
 
+/* The session is complete: how long the helpers may go on. */
+static void
+limit_helpers(struct server_session *session)
+{
+    const struct served *control = find_channel(session, 0);
+    uint64_t now = loop_now_ms(session->options.loop);
+    uint64_t until = session->complete_ms + HELPERS_MS;
+
+    if (control->lost_ms != 0 && control->lost_ms + AWAY_MS < until)
+        until = control->lost_ms + AWAY_MS;
+    timer_start(session->helpers, until > now ? until - now : 0);
+}
+
 static void
 check_complete(struct server_session *session)
 {
@@ -222,7 +241,7 @@ check_complete(struct server_session *session)
         return;
     }
     log_info("%s: complete; the helpers finish the handover", session->label);
-    timer_start(session->helpers, session->options.resume_timeout_ms);
+    limit_helpers(session);
 }
 
 static void
@@ -253,6 +272,8 @@ on_lost(void *arg, const char *why, bool in_order)
     log_warnx("%s channel %u: transport lost: %s (waiting for it to resume)",
               session->label, (unsigned)served->number, why);
     timer_start(served->lost, session->options.resume_timeout_ms);
+    if (session->complete)
+        limit_helpers(session);
 }
 
 static void
@@ -341,6 +362,16 @@ on_qemu(void *arg, struct transport *qemu, const char *why)
     connect_next(session);
 }
 
+/* What we listen on ourselves is for helpers: it is no QEMU's socket, whatever
+ * name has led to it. */
+static bool
+is_control(const struct server_session *session)
+{
+    return session->options.is_control != NULL &&
+           session->options.is_control(session->options.arg,
+                                       session->unix_path);
+}
+
 /* A source that has given up must not cost the VM that waits its life. */
 static const char *
 still_wanted(void *arg)
@@ -348,6 +379,8 @@ still_wanted(void *arg)
     struct server_session *session = arg;
     struct served *main = find_channel(session, 1);
 
+    if (is_control(session))
+        return "it is a control socket of this server";
     if (main == NULL || !session_channel_ended(main->channel))
         return NULL;
     return "the source gave up before QEMU was ready";
@@ -366,7 +399,7 @@ on_look(void *arg)
     }
     if (session->next > 1)
         return; /* the source has connected: the gate looks now */
-    ready = unix_listening(session->unix_path) == 1 &&
+    ready = unix_listening(session->unix_path) == 1 && !is_control(session) &&
             !spent_sockets_has(session->options.spent, session->unix_path,
                                loop_now_ms(session->options.loop));
     if (ready && !socket_file_trusted(session->unix_path, why)) {
@@ -510,6 +543,8 @@ say_resumed(struct served *served, uint64_t replay)
              text_duration(took, now - served->lost_ms),
              text_size(bytes, replay));
     served->lost_ms = 0;
+    if (session->complete)
+        limit_helpers(session);
 }
 
 enum reason
@@ -661,6 +696,13 @@ server_session_used(const struct server_session *session)
 bool
 server_session_abandoned(struct server_session *session)
 {
-    return !session->ended && session->next <= 1 &&
-           !session_channel_connected(find_channel(session, 0)->channel);
+    bool connected =
+        session_channel_connected(find_channel(session, 0)->channel);
+    uint64_t now = loop_now_ms(session->options.loop);
+
+    if (session->ended)
+        return false;
+    if (session->complete)
+        return !connected || now >= session->complete_ms + PATIENCE_MS;
+    return session->next <= 1 && !connected;
 }

@@ -30,6 +30,13 @@ struct server_session_options {
                                     other session may begin in it meanwhile */
 
     /**
+     * is_control(arg, path):
+     * Return whether ${path} leads to a control socket of the owner's.  NULL
+     * for an owner that has none.
+     */
+    bool (*is_control)(void *arg, const char *path);
+
+    /**
      * on_ended(arg, session, reason):
      * The session has ended, with REASON_NONE if it is complete; QEMU has been
      * let go.  The session lives on until the client has heard of it.  The
@@ -81,9 +88,10 @@ void server_session_end(struct server_session *session, enum reason reason);
  * server_session_abandoned(session):
  * Return whether it has this id; whether it has this name; to whom it belongs
  * ("" without TLS): the owner admits nobody else; whether it has not
- * ended; whether the source's QEMU has ever connected; whether there is neither
- * a migration in it nor a client that is connected, so that it holds nothing
- * that a further client could harm.
+ * ended; whether the source's QEMU has ever connected; whether it holds nothing
+ * that a further client could harm: there is neither a migration in it nor a
+ * client that is connected, or the migration is complete and only helpers go on
+ * that can't hear each other or have had their time.
  */
 bool server_session_is(const struct server_session *session,
                        const unsigned char id[SESSION_ID_BYTES]);

@@ -41,7 +41,8 @@ enum {
     HOLD_MS = 1000, /* QEMU 7.2 aborts when we close earlier; see DESIGN.md */
     FAREWELL_MS = 2000,
     STOP_MS = 5000,
-    DRIVER_MS = 5000, /* for a driver to leave, with --once */
+    DRIVER_MS = 5000,   /* for a driver to leave, with --once */
+    HELPERS_MS = 40000, /* once all is proved; the server gives helpers 30 s */
     FOREVER_MS = 1000 * 1000 * 1000,
 };
 
@@ -81,6 +82,7 @@ struct session_client {
     bool leaving;          /* all that is left is a driver */
     bool stopping;
     struct timer *stop_timer;
+    struct timer *helpers;   /* while all is proved, and only helpers go on */
     enum exit_status status; /* of the last session that was used */
     bool used;
 };
@@ -132,6 +134,7 @@ done(struct session_client *client)
     timer_stop(client->later);
     timer_stop(client->closing);
     timer_stop(client->stop_timer);
+    timer_stop(client->helpers);
     helper_talk_free(client->talk);
     client->talk = NULL;
     client->options.on_done(client->options.arg, client->status);
@@ -243,6 +246,7 @@ end_session(struct session_client *client, enum reason reason, bool tell)
     if (client->state == ENDING)
         return;
     reason = proved(client, reason);
+    timer_stop(client->helpers);
     client->used = client->state == RUNNING;
     client->state = ENDING;
     socket_file_remove(&client->file); /* who has connected is still accepted */
@@ -329,6 +333,8 @@ on_channel_finished(void *arg)
     socket_file_remove(&client->file);
     if (client->complete_told)
         end_session(client, REASON_NONE, false);
+    else
+        timer_start(client->helpers, HELPERS_MS);
 }
 
 static void
@@ -637,6 +643,16 @@ on_stop_timer(void *arg)
                 true);
 }
 
+/* The server may not be there any more, and all that counts is proved. */
+static void
+on_helpers_timer(void *arg)
+{
+    struct session_client *client = arg;
+
+    if (all_complete(client) != NULL)
+        end_session(client, REASON_LOST, true);
+}
+
 static int
 open_talk(struct session_client *client)
 {
@@ -666,8 +682,9 @@ session_client_new(const struct session_client_options *options)
     client->later = timer_new(options->loop, on_later, client);
     client->closing = timer_new(options->loop, on_closing, client);
     client->stop_timer = timer_new(options->loop, on_stop_timer, client);
+    client->helpers = timer_new(options->loop, on_helpers_timer, client);
     if (client->later == NULL || client->closing == NULL ||
-        client->stop_timer == NULL) {
+        client->stop_timer == NULL || client->helpers == NULL) {
         session_client_free(client);
         errno = ENOMEM;
         return NULL;
@@ -695,6 +712,7 @@ session_client_free(struct session_client *client)
     timer_free(client->later);
     timer_free(client->closing);
     timer_free(client->stop_timer);
+    timer_free(client->helpers);
     free(client);
 }
 

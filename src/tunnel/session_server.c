@@ -16,6 +16,7 @@
 #include "tunnel/server_session.h"
 #include "tunnel/session_label.h"
 #include "tunnel/spent_sockets.h"
+#include "wire/vm_path.h"
 
 /*
  * Theory of operation.  A connection is a greeter until its greeting is there:
@@ -148,25 +149,10 @@ find_session(struct session_server *server,
     return NULL;
 }
 
-/* Write ${pattern} with ${name} in it.  Return whether it fits. */
-static bool
-expand_path(const char *pattern, const char *name, char path[108])
-{
-    const char *mark = strstr(pattern, "%n");
-    int n;
-
-    if (mark == NULL)
-        n = snprintf(path, 108, "%s", pattern);
-    else
-        n = snprintf(path, 108, "%.*s%s%s", (int)(mark - pattern), pattern,
-                     name, mark + 2);
-    return n > 0 && n < 108;
-}
-
 static bool
 by_name(const struct session_server *server)
 {
-    return strstr(server->options.unix_path, "%n") != NULL;
+    return vm_path_named(server->options.unix_path);
 }
 
 static struct helper_talk_options
@@ -201,15 +187,45 @@ talk_for(struct session_server *server, const char *name)
         }
     if (server->options.control_path == NULL)
         return NULL;
-    if (!expand_path(server->options.control_path, name, path))
-        snprintf(why, sizeof why,
-                 "the path of the control socket of %s is too "
-                 "long",
-                 name);
+    if (!vm_path(path, server->options.control_path, name))
+        snprintf(why, sizeof why, "the path for %s is too long", name);
     else if (helper_talk_open(&talk, &options, why) == 0)
         return talk;
-    log_warnx("helpers can't attach: %s", why);
+    log_warnx("mig-send and mig-recv can't attach here: %s", why);
     return NULL;
+}
+
+static bool
+is_control(void *arg, const char *path)
+{
+    struct session_server *server = arg;
+    struct served_session *served;
+
+    TAILQ_FOREACH (served, &server->sessions, entry)
+        if (helper_talk_is(served->talk, path))
+            return true;
+    return helper_talk_is(server->talk, path);
+}
+
+/*
+ * Whoever may choose a name must not get at another VM's helpers by it.  So a
+ * name that would lead to where another name's control socket is, or would be
+ * by default, is none; also where this server makes no such sockets, for
+ * another one may.
+ */
+static bool
+may_be_named(const struct session_server *server, const char *name)
+{
+    const char *control = server->options.control_path;
+    char path[VM_PATH_MAX];
+
+    if (!by_name(server))
+        return name[0] == '\0' || vm_name_valid(name);
+    if (!vm_name_valid(name))
+        return false;
+    return !vm_path(path, server->options.unix_path, name) ||
+           (!vm_path_meets(path, server->options.unix_path, CONTROL_SUFFIX) &&
+            (control == NULL || !vm_path_meets(path, control, "")));
 }
 
 static bool
@@ -226,8 +242,7 @@ may_begin(struct session_server *server, const struct client_greeting *greeting,
     bool named = by_name(server);
     struct served_session *served;
 
-    if (named ? !vm_name_valid(greeting->name)
-              : greeting->name[0] != '\0' && !vm_name_valid(greeting->name))
+    if (!may_be_named(server, greeting->name))
         return REASON_NAME;
     if (server->stopping || (server->options.once && server->ended_one))
         return REASON_STOPPED;
@@ -249,7 +264,7 @@ static struct server_session *
 begin(struct session_server *server, const struct client_greeting *greeting,
       const char *identity)
 {
-    char path[108];
+    char path[VM_PATH_MAX];
     struct server_session_options options = {
         .loop = server->options.loop,
         .unix_path = path,
@@ -260,6 +275,7 @@ begin(struct session_server *server, const struct client_greeting *greeting,
                                           : server->options.resume_timeout_ms,
         .window = server->options.window,
         .spent = &server->spent,
+        .is_control = is_control,
         .on_ended = on_ended,
         .on_gone = on_gone,
         .arg = server,
@@ -269,7 +285,7 @@ begin(struct session_server *server, const struct client_greeting *greeting,
     memcpy(options.id, greeting->session, sizeof options.id);
     memcpy(options.name, greeting->name, sizeof options.name);
     if (served == NULL ||
-        !expand_path(server->options.unix_path, greeting->name, path)) {
+        !vm_path(path, server->options.unix_path, greeting->name)) {
         free(served);
         return NULL;
     }

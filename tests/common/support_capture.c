@@ -34,11 +34,18 @@ capture_start(void)
 }
 
 const char *
-capture_stop(void)
+capture_text(void)
 {
     ssize_t length = pread(STDERR_FILENO, text, sizeof text - 1, 0);
 
     text[length > 0 ? length : 0] = '\0';
+    return text;
+}
+
+const char *
+capture_stop(void)
+{
+    capture_text();
     dup2(saved_fd, STDERR_FILENO);
     report_to(STDERR_FILENO);
     close(saved_fd);

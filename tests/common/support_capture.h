@@ -16,6 +16,12 @@ void capture_start(void);
 const char *capture_stop(void);
 
 /**
+ * capture_text():
+ * Return what was collected so far, and collect on.
+ */
+const char *capture_text(void);
+
+/**
  * capture_count(text, part):
  * Return how often ${part} occurs in ${text}.
  */

@@ -10,12 +10,13 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "io/timer.h"
 #include "support_capture.h"
 #include "support_ends.h"
 #include "support_session_clock.h"
 #include "support_test.h"
 
-enum { SPEED = 20, LEAVE_MS = 60000 };
+enum { SPEED = 20, LEAVE_MS = 60000, NEVER_MS = 24 * 3600 * 1000 };
 
 /* Wait until nothing more comes, and see to it that ${partner} has heard just
  * ${count} messages, in order. */
@@ -49,6 +50,13 @@ talk_and_hear(struct ends *rig, struct partner *a, struct partner *b, int from,
     talk(rig, a, b, from, count);
     assert_heard(rig, a, (unsigned)(from + count));
     assert_heard(rig, b, (unsigned)(from + count));
+}
+
+/* Return how often ${text} has been logged so far. */
+static unsigned
+said(const char *text)
+{
+    return capture_count(capture_text(), text);
 }
 
 static void
@@ -285,7 +293,7 @@ drivers_that_stay_do_not_keep_a_session(void **state)
 
     (void)state;
     ends_open(&rig, true, false);
-    rig.server_options.resume_timeout_ms = LEAVE_MS;
+    rig.server_options.resume_timeout_ms = NEVER_MS;
     ends_start(&rig);
     ends_drivers(&rig, &source, &dest, false);
     ends_dest_listens(&rig, true);
@@ -347,16 +355,16 @@ a_migration_stays_complete_whatever_comes_after(void **state)
         int silence = -1;
 
         ends_open(&rig, true, false);
-        rig.server_options.resume_timeout_ms = LEAVE_MS;
-        rig.client_options.resume_timeout_ms = LEAVE_MS;
+        rig.server_options.resume_timeout_ms = NEVER_MS;
+        rig.client_options.resume_timeout_ms = NEVER_MS;
         ends_start(&rig);
         ends_drivers(&rig, &source, &dest, false);
         ends_dest_listens(&rig, true);
         ends_migrate(&rig, 2);
+        session_clock_speed(SPEED); /* the end is waited for with timers */
         ends_finish(&rig, "stream}");
         stage_turns_in(&rig.stage, 100);
         assert_int_equal(source.view.state, TUNNEL_RUNNING);
-        session_clock_speed(SPEED);
         if (what == STOP_CLIENT || what == STOP_CLIENT_TWICE)
             session_client_stop(rig.client);
         if (what == STOP_CLIENT_TWICE) {
@@ -381,6 +389,104 @@ a_migration_stays_complete_whatever_comes_after(void **state)
         assert_done(&rig, STATUS_DONE);
         session_clock_speed(1);
         fd_close(&silence);
+        partner_close(&source);
+        partner_close(&dest);
+        ends_close(&rig);
+    }
+}
+
+/* A migration that is complete, with drivers that stay attached. */
+static void
+complete(struct ends *rig, struct partner *source, struct partner *dest)
+{
+    ends_open(rig, false, false);
+    rig->server_options.resume_timeout_ms = NEVER_MS;
+    rig->client_options.resume_timeout_ms = NEVER_MS;
+    ends_start(rig);
+    ends_drivers(rig, source, dest, false);
+    ends_dest_listens(rig, true);
+    ends_migrate(rig, 1);
+    session_clock_speed(SPEED);
+    ends_finish(rig, "stream}");
+    STAGE_UNTIL(&rig->stage, said("the helpers finish the handover") > 0);
+}
+
+static void
+on_alarm(void *arg)
+{
+    bool *rung = arg;
+
+    *rung = true;
+}
+
+/* Well before they have had their time. */
+static void
+helpers_that_can_not_hear_each_other_are_not_waited_for(void **state)
+{
+    enum { LATER_MS = 20000 };
+    struct partner source, dest;
+    struct timer *alarm;
+    bool rung = false;
+    struct ends rig;
+
+    (void)state;
+    complete(&rig, &source, &dest);
+    session_client_free(rig.client); /* as if it was killed */
+    rig.client = NULL;
+    alarm = timer_new(rig.stage.loop, on_alarm, &rung);
+    timer_start(alarm, LATER_MS);
+    STAGE_UNTIL(&rig.stage, dest.view.state == TUNNEL_ENDED);
+    assert_false(rung);
+    session_clock_speed(1);
+    timer_free(alarm);
+    partner_close(&source);
+    partner_close(&dest);
+    ends_close(&rig);
+}
+
+/* Where nobody is connected, at once; else when they have had time enough. */
+static void
+a_new_client_need_not_wait_for_helpers(void **state)
+{
+    enum { PATIENCE_MS = 5500 };
+
+    (void)state;
+    for (int gone = 0; gone < 2; gone++) {
+        char path[NET_PATH_MAX + 16];
+        struct session_client_options options;
+        struct session_client *client;
+        struct ends_outcome outcome = { 0 };
+        struct partner source, dest;
+        struct timer *alarm;
+        bool rung = false;
+        struct ends rig;
+
+        complete(&rig, &source, &dest);
+        snprintf(path, sizeof path, "%s/other", rig.dir);
+        options = rig.client_options;
+        options.unix_path = path;
+        options.control_path = NULL;
+        options.arg = &outcome;
+        if (gone) {
+            session_client_free(rig.client);
+            rig.client = NULL;
+        } else {
+            client = session_client_new(&options);
+            STAGE_UNTIL(&rig.stage, outcome.dones == 1); /* too early */
+            assert_int_equal(said("another session is being served"), 2);
+            session_client_free(client);
+            alarm = timer_new(rig.stage.loop, on_alarm, &rung);
+            timer_start(alarm, PATIENCE_MS);
+            STAGE_UNTIL(&rig.stage, rung);
+            timer_free(alarm);
+            assert_int_equal(dest.view.state, TUNNEL_RUNNING);
+        }
+        client = session_client_new(&options);
+        STAGE_UNTIL(&rig.stage, dest.view.state == TUNNEL_READY ||
+                                    dest.view.state == TUNNEL_WAITING);
+        session_clock_speed(1);
+        assert_true(said(": completed; 1 channel") > 0);
+        session_client_free(client);
         partner_close(&source);
         partner_close(&dest);
         ends_close(&rig);
@@ -512,6 +618,81 @@ helpers_of_a_name_stay_for_its_next_session(void **state)
     ends_close(&rig);
 }
 
+/* "vm.ctl" would be led to the helpers of "vm". */
+static void
+no_name_leads_to_a_control_socket(void **state)
+{
+    static const char *const names[] = { "vm.ctl", "vm.ctl.ctl", "b" };
+    char pattern[NET_PATH_MAX + 16], control[NET_PATH_MAX + 24];
+    char link[NET_PATH_MAX + 16];
+    struct ends rig;
+
+    (void)state;
+    ends_open(&rig, false, true);
+    snprintf(pattern, sizeof pattern, "%s/dst-%%n", rig.dir);
+    snprintf(control, sizeof control, "%s/dst-%%n.ctl", rig.dir);
+    rig.server_options.unix_path = pattern;
+    rig.server_options.control_path = control;
+    ends_start(&rig);
+    STAGE_UNTIL(&rig.stage, access(rig.dest_control, F_OK) == 0);
+    snprintf(link, sizeof link, "%s/dst-b", rig.dir);
+    assert_int_equal(symlink(rig.dest_control, link), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct session_client_options options = rig.client_options;
+        struct ends_outcome outcome = { 0 };
+        struct session_client *client;
+
+        options.name = names[i];
+        options.control_path = NULL;
+        options.arg = &outcome;
+        client = session_client_new(&options);
+        if (i < 2) {
+            STAGE_UNTIL(&rig.stage, outcome.dones == 1);
+            assert_int_equal(outcome.status, STATUS_FAILED);
+        } else { /* a link that leads there: no name says so */
+            stage_turns_in(&rig.stage, 600);
+        }
+        session_client_free(client);
+    }
+    assert_int_equal(said("QEMU listens"), 0);
+    assert_int_equal(said("the VM name is missing or not valid"), 4);
+    ends_close(&rig);
+}
+
+/* It may be another tunnel's, or its folder may come later. */
+static void
+a_control_socket_that_can_not_be_yet_is_made_later(void **state)
+{
+    struct partner source, dest;
+    struct ends rig;
+    int fds[2];
+
+    (void)state;
+    ends_open(&rig, false, false);
+    rig.server_options.control_needed = false;
+    rig.client_options.control_needed = false;
+    fds[0] = net_listen_unix(rig.source_control, 1);
+    fds[1] = net_listen_unix(rig.dest_control, 1);
+    session_clock_speed(SPEED);
+    ends_start(&rig);
+    ends_dest_listens(&rig, true);
+    STAGE_UNTIL(&rig.stage, access(rig.source_path, F_OK) == 0);
+    stage_turns_in(&rig.stage, 500); /* some attempts */
+    close(fds[0]);
+    close(fds[1]);
+    STAGE_UNTIL(&rig.stage, said("helpers can attach now, at ") == 2);
+    assert_int_equal(said("is in use: another process listens there; end that "
+                          "one or choose another path; it is tried again"),
+                     2);
+    session_clock_speed(1);
+    ends_drivers(&rig, &source, &dest, false);
+    assert_int_equal(source.view.state, TUNNEL_READY);
+    talk_and_hear(&rig, &source, &dest, 0, 5);
+    partner_close(&source);
+    partner_close(&dest);
+    ends_close(&rig);
+}
+
 /* The second program on the same socket, and a path that is too long. */
 static void
 a_control_socket_that_can_not_be_is_told(void **state)
@@ -531,9 +712,7 @@ a_control_socket_that_can_not_be_is_told(void **state)
     server = session_server_new(&rig.server_options, why);
     assert_non_null(server);
     session_server_free(server);
-    assert_int_equal(capture_count(capture_stop(), "helpers can't attach: "),
-                     1);
-    capture_start();
+    assert_int_equal(said("can't attach here: "), 1);
     memset(path, 'x', sizeof path - 1);
     path[sizeof path - 1] = '\0';
     rig.client_options.control_path = path;
@@ -593,6 +772,11 @@ main(void)
         cmocka_unit_test(a_tunnel_that_is_started_again_is_found),
         cmocka_unit_test(a_server_by_name_has_a_socket_for_each_session),
         cmocka_unit_test(helpers_of_a_name_stay_for_its_next_session),
+        cmocka_unit_test(
+            helpers_that_can_not_hear_each_other_are_not_waited_for),
+        cmocka_unit_test(a_new_client_need_not_wait_for_helpers),
+        cmocka_unit_test(no_name_leads_to_a_control_socket),
+        cmocka_unit_test(a_control_socket_that_can_not_be_yet_is_made_later),
         cmocka_unit_test(a_control_socket_that_can_not_be_is_told),
         cmocka_unit_test(with_once_a_driver_has_its_time_to_leave),
     };
