@@ -26,7 +26,8 @@ enum { QEMU_BUFFER_WANTED = 4 << 20 };
 struct config {
     struct address dest;
     const char *unix_path;
-    const char *control_path; /* NULL: none */
+    const char *control; /* as given; NULL: beside the other socket */
+    char control_path[CONTROL_PATH_MAX + sizeof CONTROL_SUFFIX]; /* "": none */
     const char *name;
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
@@ -53,8 +54,9 @@ static const struct cli_option options[] = {
       "the socket to make for the source QEMU\n"
       "(/tmp/qemu_migration_source.sock)" },
     { OPTION_CONTROL, "control", "PATH",
-      "a socket to make for a helper to attach to, which\n"
-      "reaches its partner through the tunnel (none)" },
+      "the socket to make for mig-send to attach to, which\n"
+      "reaches mig-recv through the tunnel, or \"none\"\n"
+      "(that of --unix with .ctl behind it)" },
     { 'n', "name", "NAME",
       "the VM's name, for a mig-server that serves many:\n"
       "up to 64 letters, digits, '.', '_' and '-'" },
@@ -102,7 +104,7 @@ on_option(void *arg, int key, const char *value)
     case OPTION_CONTROL:
         if (!socket_path_fits(value))
             return "a path of 1 to 107 characters";
-        config->control_path = value;
+        config->control = value;
         break;
     case 'w':
         if (value_duration(value, WAIT_MAX_MS, &config->wait_ms) != 0)
@@ -210,8 +212,9 @@ start_session(struct client *client, const struct config *config)
         .resume_timeout_ms = config->resume_timeout_ms,
         .window = (uint32_t)config->window,
         .once = config->once,
-        .control_path = config->control_path,
-        .control_needed = true,
+        .control_path =
+            config->control_path[0] != '\0' ? config->control_path : NULL,
+        .control_needed = config->control != NULL,
         .program = client->program,
         .on_done = on_done,
         .arg = client,
@@ -256,6 +259,27 @@ serve(struct client *client, const struct config *config)
     return client->status;
 }
 
+/* Decide where the control socket is.  Return why that can't be, or NULL. */
+static const char *
+choose_control(struct config *config)
+{
+    const char *given = config->control;
+
+    if (given != NULL && strcmp(given, "none") == 0)
+        return NULL;
+    if (given == NULL)
+        snprintf(config->control_path, sizeof config->control_path,
+                 "%s" CONTROL_SUFFIX, config->unix_path);
+    else if (config->raw)
+        return "--control needs sessions: not with --raw";
+    else if (strcmp(given, config->unix_path) == 0)
+        return "--control and --unix are the same path";
+    else
+        snprintf(config->control_path, sizeof config->control_path, "%s",
+                 given);
+    return NULL;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -279,8 +303,9 @@ main(int argc, char **argv)
                                "runs on");
     if (config.raw && config.name[0] != '\0')
         return cli_error(&cli, "--name needs sessions: not with --raw");
-    if (config.raw && config.control_path != NULL)
-        return cli_error(&cli, "--control needs sessions: not with --raw");
+    clash = choose_control(&config);
+    if (clash != NULL)
+        return cli_error(&cli, "%s", clash);
     clash = credentials_cli_check(&config.credentials);
     if (clash != NULL)
         return cli_error(&cli, "%s", clash);

@@ -16,6 +16,7 @@
 #include "tunnel/raw_server.h"
 #include "tunnel/session_server.h"
 #include "wire/control_line.h"
+#include "wire/vm_path.h"
 
 enum { DEFAULT_PORT = 9999, WAIT_MAX_MS = 24 * 3600 * 1000 };
 enum {
@@ -29,7 +30,8 @@ enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
 struct config {
     struct address listen;
     const char *unix_path;
-    const char *control_path; /* NULL: none */
+    const char *control; /* as given; NULL: beside the other socket */
+    char control_path[CONTROL_PATH_MAX + sizeof CONTROL_SUFFIX]; /* "": none */
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
     uint64_t window;
@@ -59,9 +61,10 @@ static const struct cli_option options[] = {
       "stands for the VM's name, so as to serve many VMs\n"
       "(/tmp/qemu_migration_dest.sock)" },
     { OPTION_CONTROL, "control", "PATH",
-      "a socket to make for a helper to attach to, which\n"
-      "reaches its partner through the tunnel; with %n\n"
-      "where --unix has it (none)" },
+      "the socket to make for mig-recv to attach to, which\n"
+      "reaches mig-send through the tunnel, with %n where\n"
+      "--unix has it, or \"none\" (that of --unix with .ctl\n"
+      "behind it)" },
     { 'w', "wait", "SECONDS",
       "how long a migration that has arrived waits for\n"
       "QEMU to listen (30)" },
@@ -121,7 +124,7 @@ on_option(void *arg, int key, const char *value)
     case OPTION_CONTROL:
         if (!socket_path_fits(value))
             return "a path of 1 to 107 characters";
-        config->control_path = value;
+        config->control = value;
         break;
     case 'w':
         if (value_duration(value, WAIT_MAX_MS, &config->wait_ms) != 0)
@@ -215,8 +218,9 @@ start_session(struct server *server, const struct config *config,
             .resume_timeout_ms = config->resume_timeout_ms,
             .window = (uint32_t)config->window,
             .once = config->once,
-            .control_path = config->control_path,
-            .control_needed = true,
+            .control_path =
+                config->control_path[0] != '\0' ? config->control_path : NULL,
+            .control_needed = config->control != NULL,
             .program = server->program,
             .on_done = on_done,
             .arg = server,
@@ -280,18 +284,36 @@ may_meet(const char *control, const char *unix_path)
 static const char *
 control_clash(const struct config *config)
 {
-    bool by_name = strstr(config->unix_path, "%n") != NULL;
+    bool by_name = vm_path_named(config->unix_path);
 
     if (config->raw)
         return "--control needs sessions: not with --raw";
-    if ((strstr(config->control_path, "%n") != NULL) != by_name)
+    if (vm_path_named(config->control) != by_name)
         return "--control has %n in it where --unix has, and only there";
-    if (by_name && may_meet(config->control_path, config->unix_path))
+    if (by_name && may_meet(config->control, config->unix_path))
         return "--control needs a folder of its own: the names of two VMs "
                "could bring it and --unix to one path";
-    if (strcmp(config->control_path, config->unix_path) == 0)
+    if (strcmp(config->control, config->unix_path) == 0)
         return "--control and --unix are the same path";
     return NULL;
+}
+
+/* Decide where the control socket is.  Return why that can't be, or NULL.  By
+ * default the server sees to it that no name leads there. */
+static const char *
+choose_control(struct config *config)
+{
+    const char *clash = NULL;
+
+    if (config->control == NULL) {
+        snprintf(config->control_path, sizeof config->control_path,
+                 "%s" CONTROL_SUFFIX, config->unix_path);
+    } else if (strcmp(config->control, "none") != 0) {
+        snprintf(config->control_path, sizeof config->control_path, "%s",
+                 config->control);
+        clash = control_clash(config);
+    }
+    return clash;
 }
 
 int
@@ -312,10 +334,11 @@ main(int argc, char **argv)
     case CLI_USAGE: return STATUS_USAGE;
     case CLI_RUN: break;
     }
-    if (config.raw && strstr(config.unix_path, "%n") != NULL)
+    if (config.raw && vm_path_named(config.unix_path))
         return cli_error(&cli,
                          "--unix with %%n needs sessions: not with --raw");
-    if (config.control_path != NULL && (clash = control_clash(&config)) != NULL)
+    clash = choose_control(&config);
+    if (clash != NULL)
         return cli_error(&cli, "%s", clash);
     if (config.qemu_tls && !config.raw)
         return cli_error(&cli, "--qemu-tls goes with --raw: a session carries "

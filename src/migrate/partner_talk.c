@@ -220,6 +220,15 @@ partner_talk_there(const struct partner_talk *talk)
     return talk->there;
 }
 
+bool
+partner_talk_ready(const struct partner_talk *talk)
+{
+    const struct tunnel_view *view = partner_link_view(talk->link);
+
+    return view != NULL &&
+           (view->state == TUNNEL_READY || view->state == TUNNEL_RUNNING);
+}
+
 void
 partner_talk_set_id(struct partner_talk *talk, const char *id)
 {

@@ -76,6 +76,13 @@ void partner_talk_free(struct partner_talk *talk);
 bool partner_talk_there(const struct partner_talk *talk);
 
 /**
+ * partner_talk_ready(talk):
+ * Return whether the tunnel that this helper is attached to has the socket for
+ * the source's QEMU: it is ready, or QEMU has connected.
+ */
+bool partner_talk_ready(const struct partner_talk *talk);
+
+/**
  * partner_talk_set_id(talk, id):
  * partner_talk_adopt_id(talk):
  * From now on the talk is about the migration ${id}, at most PARTNER_ID_MAX

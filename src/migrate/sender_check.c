@@ -3,9 +3,13 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "io/loop.h"
+#include "io/timer.h"
 #include "io/unix_socket.h"
 #include "migrate/listen_wait.h"
 #include "migrate/sender_state.h"
+
+enum { READY_MS = 100 };
 
 bool
 sender_trusts_socket(struct sender *sender)
@@ -21,13 +25,39 @@ sender_trusts_socket(struct sender *sender)
     return false;
 }
 
+/*
+ * With a partner QEMU has to migrate to the tunnel that leads to it.  What
+ * listens may be another mig-client's, with the same --unix.
+ */
 static void
-on_listening(struct sender *sender)
+begin_together(struct sender *sender)
+{
+    const struct job_config *config = sender->job.options.config;
+    uint64_t now = loop_now_ms(sender->job.loop);
+
+    if (sender->talk == NULL || partner_talk_ready(sender->talk)) {
+        sender_begin(sender);
+        return;
+    }
+    if (sender->ready_by_ms == 0)
+        sender->ready_by_ms = now + config->wait_ms;
+    if (now < sender->ready_by_ms)
+        timer_start(sender->seek, READY_MS);
+    else
+        job_done(&sender->job, STATUS_TIMED_OUT,
+                 "migration: somebody listens at %s, but not the mig-client "
+                 "that this mig-send is attached to, at %s: is there another "
+                 "one with the same --unix? Nothing was started",
+                 config->unix_path, config->control_path);
+}
+
+void
+sender_on_listening(struct sender *sender)
 {
     const struct job_config *config = sender->job.options.config;
 
     if (sender->together) {
-        sender_begin(sender);
+        begin_together(sender);
         return;
     }
     if (sender_sees_tunnel(sender)) {
@@ -61,7 +91,7 @@ on_waited(void *arg, enum listen_wait_end end)
     if (job->over)
         return;
     switch (end) {
-    case LISTEN_WAIT_READY: on_listening(sender); break;
+    case LISTEN_WAIT_READY: sender_on_listening(sender); break;
     case LISTEN_WAIT_TIMED_OUT:
         text_duration(wait, job->options.config->wait_ms);
         job_done(job, STATUS_TIMED_OUT,
@@ -105,6 +135,7 @@ sender_wait(struct sender *sender)
 
     listen_wait_free(sender->wait);
     sender->state = SENDER_WAITING;
+    sender->ready_by_ms = 0;
     sender->wait = listen_wait_new(sender->job.loop, &options);
     if (sender->wait == NULL)
         job_done(&sender->job, STATUS_FAILED, "migration: out of memory");

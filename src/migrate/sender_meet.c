@@ -379,9 +379,12 @@ sender_on_seek(void *arg)
 {
     struct sender *sender = arg;
 
-    if (sender->state != SENDER_WAITING || sender->together)
+    if (sender->state != SENDER_WAITING)
         return;
-    if (sender_sees_tunnel(sender)) {
+    if (sender->together) {
+        if (sender->ready_by_ms != 0)
+            sender_on_listening(sender);
+    } else if (sender_sees_tunnel(sender)) {
         listen_wait_free(sender->wait);
         sender->wait = NULL;
         sender_meet(sender);

@@ -52,7 +52,8 @@ struct sender {
     bool applied;
     bool planned;           /* the partner may act on the plan */
     bool prepared;          /* its QEMU waits */
-    struct timer *seek;     /* looks for the tunnel while alone */
+    struct timer *seek;     /* looks for the tunnel, or whether it is ready */
+    uint64_t ready_by_ms;   /* when it has to be; 0 before it is asked */
     struct timer *patience; /* for the partner, before it begins */
 
     /* See sender_handover.c. */
@@ -88,6 +89,13 @@ void sender_check(struct sender *sender,
  * ends.
  */
 void sender_wait(struct sender *sender);
+
+/**
+ * sender_on_listening(sender):
+ * Somebody listens where mig-client should: begin, alone or together; or, where
+ * it can't be the tunnel that leads to the partner, wait on.
+ */
+void sender_on_listening(struct sender *sender);
 
 /**
  * sender_trusts_socket(sender):

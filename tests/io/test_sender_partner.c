@@ -5,6 +5,7 @@
 
 #include "support_dialogue.h"
 #include "support_test.h"
+#include "tunnel/control_socket.h"
 
 static const char active[] =
     "{\"return\": {\"status\": \"active\", \"total-time\": 500, \"ram\": "
@@ -70,6 +71,31 @@ the_guest_is_given_once_qemu_has_completed_and_not_before(void **state)
     play_assert_message(&dialogue.play, "downtime 21 ms");
     dialogue_hear(&dialogue, "bye");
     assert_int_equal(qmp_server_count(&dialogue.play.server, "cont"), 0);
+    dialogue_close(&dialogue);
+}
+
+/* Who listens may be another mig-client, which leads elsewhere. */
+static void
+qemu_migrates_to_the_tunnel_that_leads_to_the_partner(void **state)
+{
+    struct tunnel_view view = { .state = TUNNEL_WAITING, .partner = true };
+    struct dialogue dialogue;
+
+    (void)state;
+    dialogue_open(&dialogue, JOB_SENDS);
+    dialogue.play.server.on_command = go_on;
+    control_socket_state(dialogue.socket, &view);
+    dialogue_start(&dialogue);
+    dialogue_say(&dialogue, FACTS);
+    dialogue_hear(&dialogue, "plan");
+    dialogue_say(&dialogue, "{\"type\":\"prepared\"}");
+    stage_turns_in(&dialogue.play.stage, 500);
+    assert_int_equal(qmp_server_count(&dialogue.play.server, "migrate"), 0);
+    assert_false(dialogue.play.done);
+    view.state = TUNNEL_READY;
+    control_socket_state(dialogue.socket, &view);
+    STAGE_UNTIL(&dialogue.play.stage, dialogue.progress > 0);
+    assert_int_equal(qmp_server_count(&dialogue.play.server, "migrate"), 1);
     dialogue_close(&dialogue);
 }
 
@@ -190,6 +216,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             the_guest_is_given_once_qemu_has_completed_and_not_before),
+        cmocka_unit_test(qemu_migrates_to_the_tunnel_that_leads_to_the_partner),
         cmocka_unit_test(a_guest_that_fails_to_move_is_kept),
         cmocka_unit_test(a_destination_that_never_ran_the_guest_gives_it_back),
         cmocka_unit_test(settings_go_to_the_side_that_needs_them),
