@@ -7,6 +7,7 @@
 
 #include "base/cli.h"
 #include "base/log.h"
+#include "io/loop.h"
 #include "migrate/partner_link.h"
 #include "wire/qmp_message.h"
 
@@ -18,7 +19,17 @@ struct partner_talk {
     char id[PARTNER_ID_MAX + 1];
     char heard_id[PARTNER_ID_MAX + 1];
     char program[CONTROL_PROGRAM_MAX + 1]; /* with its version */
+    struct log_limit limit;                /* of lines that it causes */
 };
+
+static bool
+may_log(struct partner_talk *talk)
+{
+    uint64_t dropped;
+
+    return log_limit_pass(&talk->limit, loop_now_ms(talk->options.loop),
+                          &dropped);
+}
 
 /* What is said before there is a migration to speak of, or does not matter. */
 static bool
@@ -98,16 +109,19 @@ static void
 take_hello(struct partner_talk *talk, const struct partner_message *message)
 {
     if (message->version != PARTNER_VERSION) {
-        log_warnx("partner: %s %s speaks version %u, and this program version "
-                  "%d: both ends need the same",
-                  message->program, message->program_version, message->version,
-                  (int)PARTNER_VERSION);
+        if (may_log(talk))
+            log_warnx(
+                "partner: %s %s speaks version %u, and this program version "
+                "%d: both ends need the same",
+                message->program, message->program_version, message->version,
+                (int)PARTNER_VERSION);
         return;
     }
     if (strcmp(message->program, talk->options.program) == 0) {
-        log_warnx("partner: %s runs at both ends: one has to be the other "
-                  "program",
-                  message->program);
+        if (may_log(talk))
+            log_warnx("partner: %s runs at both ends: one has to be the other "
+                      "program",
+                      message->program);
         return;
     }
     log_debug("partner: %s %s is there", message->program,
@@ -135,7 +149,8 @@ on_message(void *arg, const json_t *object, enum line_from from)
     if (from != FROM_PARTNER)
         return;
     if (partner_take(&message, object) != REASON_NONE) {
-        log_warnx("partner: it says what makes no sense; left out");
+        if (may_log(talk))
+            log_warnx("partner: it says what makes no sense; left out");
         return;
     }
     talk->heard_id[0] = '\0';
@@ -196,6 +211,7 @@ partner_talk_new(const struct partner_talk_options *options)
     if (talk == NULL)
         return NULL;
     talk->options = *options;
+    talk->limit = (struct log_limit){ .burst = 20, .interval_ms = 1000 };
     snprintf(talk->program, sizeof talk->program, "%s %s", options->program,
              cli_version());
     talk->link = partner_link_new(&link);

@@ -166,7 +166,7 @@ tell(struct control_socket *socket, const struct tunnel_line *line,
     char *text = tunnel_line_text(line);
     struct control_helper *helper;
 
-    if (text == NULL)
+    if (text == NULL && may_log(socket)) /* the other end can cause it */
         log_warnx("%s: a message is lost: no memory, or too long",
                   socket->file.path);
     TAILQ_FOREACH (helper, &socket->helpers, entry)

@@ -640,6 +640,30 @@ a_driver_that_comes_while_one_is_held_back_is_held_back_too(void **state)
     control_rig_close(&rig);
 }
 
+/* It may come as a line that is just not too long, and grow by "from". */
+static void
+a_message_that_is_too_long_here_is_said_so_seldom(void **state)
+{
+    char message[CONTROL_LINE_MAX];
+    struct line_peer *driver;
+    struct control_rig rig;
+    unsigned lines;
+
+    (void)state;
+    memset(message, 'x', sizeof message);
+    memcpy(message, "{\"x\":\"", 6);
+    memcpy(message + sizeof message - 3, "\"}", 3);
+    control_rig_open(&rig);
+    driver = control_rig_driver(&rig);
+    for (int i = 0; i < 300; i++)
+        control_rig_message(&rig, message);
+    control_rig_message(&rig, "{}");
+    line_peer_wait(driver, "\"message\":{}");
+    lines = capture_count(capture_text(), "a message is lost");
+    assert_true(lines > 0 && lines < 100);
+    control_rig_close(&rig);
+}
+
 /* Where the file's mode has been changed, by a hand or a default ACL. */
 static void
 another_user_is_turned_away(void **state)
@@ -739,6 +763,7 @@ main(void)
         cmocka_unit_test(a_driver_that_is_held_back_loses_nothing),
         cmocka_unit_test(
             a_driver_that_comes_while_one_is_held_back_is_held_back_too),
+        cmocka_unit_test(a_message_that_is_too_long_here_is_said_so_seldom),
         cmocka_unit_test(another_user_is_turned_away),
         cmocka_unit_test(helpers_that_rest_cost_nothing),
         cmocka_unit_test(a_socket_may_be_freed_at_any_time),

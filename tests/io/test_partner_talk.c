@@ -219,6 +219,29 @@ a_tunnel_that_is_not_there_is_told(void **state)
     close_ears(&ears);
 }
 
+/* Whoever it is, it must not fill a log. */
+static void
+a_partner_that_says_nonsense_is_not_told_of_without_end(void **state)
+{
+    struct ears ears;
+    unsigned lines;
+
+    (void)state;
+    open_ears(&ears);
+    for (int i = 0; i < 500; i++) {
+        control_rig_message(&ears.rig, "{\"type\":7}");
+        control_rig_message(&ears.rig,
+                            "{\"type\":\"hello\",\"version\":1,\"program\":"
+                            "\"mig-send\"}");
+    }
+    hear(&ears, HELLO);
+    assert_true(partner_talk_there(ears.talk));
+    lines = capture_count(capture_text(), "partner: it says what") +
+            capture_count(capture_text(), "runs at both ends");
+    assert_true(lines > 0 && lines < 100);
+    close_ears(&ears);
+}
+
 int
 main(void)
 {
@@ -229,6 +252,8 @@ main(void)
         cmocka_unit_test(
             one_that_attaches_learns_the_migration_from_the_greeting),
         cmocka_unit_test(a_tunnel_that_is_not_there_is_told),
+        cmocka_unit_test(
+            a_partner_that_says_nonsense_is_not_told_of_without_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
