@@ -10,6 +10,7 @@
 #include "support_channels.h"
 #include "support_move.h"
 #include "support_process.h"
+#include "support_session.h"
 
 /* Start a client on a path that is taken.  It must fail, name the path on one
  * line, and exit. */
@@ -159,6 +160,76 @@ server_neither_makes_nor_removes_a_socket(struct e2e *e2e)
     assert_int_equal(lstat(tunnel.destination, &st), 0);
 }
 
+static void
+control_path(char path[CASE_PATH_MAX + 8], const char *migration)
+{
+    snprintf(path, CASE_PATH_MAX + 8, "%s.ctl", migration);
+}
+
+/* Beside the sockets for QEMU, for their user alone, and only in a session. */
+static void
+control_sockets_are_there_unless_they_are_not_wanted(struct e2e *e2e)
+{
+    static const char *const none[] = { "--control", "none", NULL };
+    char paths[2][CASE_PATH_MAX + 8];
+
+    for (int mode = 0; mode < 3; mode++) { /* a session, without, raw */
+        const char *const *args = mode == 1 ? none : NULL;
+        struct tunnel tunnel;
+        struct stat st;
+
+        if (mode < 2) {
+            session_start(e2e, &tunnel, args, args);
+        } else {
+            tunnel_start(e2e, &tunnel);
+        }
+        control_path(paths[0], tunnel.source);
+        control_path(paths[1], tunnel.destination);
+        if (mode < 2)
+            session_wait_count(tunnel.client, "joined mig-server", 1);
+        for (int side = 0; side < 2; side++) {
+            bool there = lstat(paths[side], &st) == 0;
+
+            assert_int_equal(there, mode == 0);
+            assert_true(!there || S_ISSOCK(st.st_mode));
+            assert_true(!there || (st.st_mode & 07777) == 0600);
+        }
+        process_signal(tunnel.client, SIGTERM);
+        process_expect(tunnel.client, 0);
+        process_signal(tunnel.server, SIGTERM);
+        process_expect(tunnel.server, 0);
+        for (int side = 0; side < 2; side++) {
+            const struct process *end =
+                side == 0 ? tunnel.client : tunnel.server;
+
+            assert_int_equal(lstat(paths[side], &st), -1);
+            assert_int_equal(session_count(end, "attach"), 0);
+        }
+    }
+}
+
+/* The second goes on without helpers, and takes the first one's place. */
+static void
+two_clients_with_one_socket_get_along(struct e2e *e2e)
+{
+    struct tunnel first, second;
+
+    session_start(e2e, &first, NULL, NULL);
+    session_wait_count(first.client, "joined mig-server", 1);
+    tunnel_init(e2e, &second);
+    second.session = true;
+    memcpy(second.source, first.source, sizeof(second.source));
+    tunnel_start_server(e2e, &second, NULL);
+    tunnel_start_client(e2e, &second, NULL);
+    session_wait_count(second.client, "joined mig-server", 1);
+    assert_int_equal(session_count(second.client, "can't attach here: "), 1);
+    process_signal(first.client, SIGTERM);
+    process_expect(first.client, 0);
+    session_wait_count(second.client, "helpers can attach now", 1);
+    process_signal(second.client, SIGTERM);
+    process_expect(second.client, 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -170,6 +241,8 @@ main(int argc, char **argv)
         E2E_TEST(symlink_is_left_alone_whatever_it_points_to),
         E2E_TEST(file_that_took_the_place_of_the_socket_is_not_removed),
         E2E_TEST(server_neither_makes_nor_removes_a_socket),
+        E2E_TEST(control_sockets_are_there_unless_they_are_not_wanted),
+        E2E_TEST(two_clients_with_one_socket_get_along),
     };
 
     e2e_select(argc, argv);
