@@ -45,17 +45,6 @@ add_security(struct command *command, const char *const *security)
     command_add_all(command, security != NULL ? security : ARGS("--insecure"));
 }
 
-/* Where the helpers look by themselves. */
-static void
-add_control(struct command *command, const struct tunnel *tunnel,
-            const char *socket)
-{
-    if (!tunnel->partners || !tunnel->session)
-        return;
-    command_add(command, "--control");
-    command_add(command, "%s.ctl", socket);
-}
-
 void
 tunnel_start_server(struct e2e *e2e, struct tunnel *tunnel,
                     const char *const *args)
@@ -70,7 +59,6 @@ tunnel_start_server(struct e2e *e2e, struct tunnel *tunnel,
     command_add(&command, "%s", tunnel->destination);
     if (!tunnel->session)
         command_add(&command, "--raw");
-    add_control(&command, tunnel, tunnel->destination);
     add_security(&command, tunnel->server_security);
     command_add_all(&command, args);
     tunnel->server = process_start(e2e, "mig-server", &command);
@@ -92,7 +80,6 @@ tunnel_start_client(struct e2e *e2e, struct tunnel *tunnel,
     command_add(&command, "%s", tunnel->source);
     if (!tunnel->session)
         command_add(&command, "--raw");
-    add_control(&command, tunnel, tunnel->source);
     add_security(&command, tunnel->client_security);
     command_add_all(&command, args);
     tunnel->client = process_start(e2e, "mig-client", &command);
