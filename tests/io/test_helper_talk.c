@@ -284,11 +284,22 @@ one_driver_alone_holds_nothing_up(void **state)
     }
 }
 
+static void
+on_alarm(void *arg)
+{
+    bool *rung = arg;
+
+    *rung = true;
+}
+
 /* The end waits for helpers, but not for ever. */
 static void
 drivers_that_stay_do_not_keep_a_session(void **state)
 {
+    enum { LATER_MS = 36000 }; /* than the server's 30 s */
     struct partner source, dest;
+    struct timer *alarm;
+    bool rung = false;
     struct ends rig;
 
     (void)state;
@@ -300,11 +311,16 @@ drivers_that_stay_do_not_keep_a_session(void **state)
     ends_migrate(&rig, 1);
     session_clock_speed(SPEED); /* counts for timers that are started now */
     ends_finish(&rig, "stream}");
+    STAGE_UNTIL(&rig.stage, said("the helpers finish the handover") > 0);
+    alarm = timer_new(rig.stage.loop, on_alarm, &rung);
+    timer_start(alarm, LATER_MS);
     stage_turns_in(&rig.stage, 100);
     assert_int_equal(source.view.state, TUNNEL_RUNNING);
     assert_int_equal(access(rig.source_path, F_OK), -1);
     STAGE_UNTIL(&rig.stage, source.view.state == TUNNEL_ENDED &&
                                 dest.view.state == TUNNEL_ENDED);
+    assert_false(rung);
+    timer_free(alarm);
     assert_int_equal(source.left + dest.left, 2);
     /* Nor the programs. */
     assert_done(&rig, STATUS_DONE);
@@ -409,14 +425,6 @@ complete(struct ends *rig, struct partner *source, struct partner *dest)
     session_clock_speed(SPEED);
     ends_finish(rig, "stream}");
     STAGE_UNTIL(&rig->stage, said("the helpers finish the handover") > 0);
-}
-
-static void
-on_alarm(void *arg)
-{
-    bool *rung = arg;
-
-    *rung = true;
 }
 
 /* Well before they have had their time. */
@@ -618,45 +626,55 @@ helpers_of_a_name_stay_for_its_next_session(void **state)
     ends_close(&rig);
 }
 
-/* "vm.ctl" would be led to the helpers of "vm". */
+static enum exit_status
+join_as(struct ends *rig, const char *name, bool ends)
+{
+    struct session_client_options options = rig->client_options;
+    struct ends_outcome outcome = { 0 };
+    struct session_client *client;
+
+    options.name = name;
+    options.control_path = NULL;
+    options.arg = &outcome;
+    client = session_client_new(&options);
+    assert_non_null(client);
+    if (ends)
+        STAGE_UNTIL(&rig->stage, outcome.dones == 1);
+    else
+        stage_turns_in(&rig->stage, 600);
+    session_client_free(client);
+    return outcome.status;
+}
+
+/* "vm.ctl" would be led to the helpers of "vm", of this server or of another
+ * one; a link that leads there has a name that does not say so. */
 static void
 no_name_leads_to_a_control_socket(void **state)
 {
-    static const char *const names[] = { "vm.ctl", "vm.ctl.ctl", "b" };
-    char pattern[NET_PATH_MAX + 16], control[NET_PATH_MAX + 24];
-    char link[NET_PATH_MAX + 16];
-    struct ends rig;
-
     (void)state;
-    ends_open(&rig, false, true);
-    snprintf(pattern, sizeof pattern, "%s/dst-%%n", rig.dir);
-    snprintf(control, sizeof control, "%s/dst-%%n.ctl", rig.dir);
-    rig.server_options.unix_path = pattern;
-    rig.server_options.control_path = control;
-    ends_start(&rig);
-    STAGE_UNTIL(&rig.stage, access(rig.dest_control, F_OK) == 0);
-    snprintf(link, sizeof link, "%s/dst-b", rig.dir);
-    assert_int_equal(symlink(rig.dest_control, link), 0);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        struct session_client_options options = rig.client_options;
-        struct ends_outcome outcome = { 0 };
-        struct session_client *client;
+    for (int none = 0; none < 2; none++) {
+        char pattern[NET_PATH_MAX + 16], control[NET_PATH_MAX + 24];
+        char link[NET_PATH_MAX + 16];
+        struct ends rig;
 
-        options.name = names[i];
-        options.control_path = NULL;
-        options.arg = &outcome;
-        client = session_client_new(&options);
-        if (i < 2) {
-            STAGE_UNTIL(&rig.stage, outcome.dones == 1);
-            assert_int_equal(outcome.status, STATUS_FAILED);
-        } else { /* a link that leads there: no name says so */
-            stage_turns_in(&rig.stage, 600);
+        ends_open(&rig, false, true);
+        snprintf(pattern, sizeof pattern, "%s/dst-%%n", rig.dir);
+        snprintf(control, sizeof control, "%s/dst-%%n.ctl", rig.dir);
+        snprintf(link, sizeof link, "%s/dst-b", rig.dir);
+        rig.server_options.unix_path = pattern;
+        rig.server_options.control_path = none ? NULL : control;
+        ends_start(&rig);
+        assert_int_equal(join_as(&rig, "vm.ctl", true), STATUS_FAILED);
+        assert_int_equal(join_as(&rig, "vm.ctl.ctl", true), STATUS_FAILED);
+        assert_int_equal(said("the VM name is missing or not valid"), 4);
+        if (!none) {
+            STAGE_UNTIL(&rig.stage, access(rig.dest_control, F_OK) == 0);
+            assert_int_equal(symlink(rig.dest_control, link), 0);
+            join_as(&rig, "b", false);
+            assert_int_equal(said("QEMU listens"), 0);
         }
-        session_client_free(client);
+        ends_close(&rig);
     }
-    assert_int_equal(said("QEMU listens"), 0);
-    assert_int_equal(said("the VM name is missing or not valid"), 4);
-    ends_close(&rig);
 }
 
 /* It may be another tunnel's, or its folder may come later. */
