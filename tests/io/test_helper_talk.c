@@ -489,10 +489,12 @@ a_new_client_need_not_wait_for_helpers(void **state)
             timer_free(alarm);
             assert_int_equal(dest.view.state, TUNNEL_RUNNING);
         }
+        outcome.dones = 0;
         client = session_client_new(&options);
         STAGE_UNTIL(&rig.stage, dest.view.state == TUNNEL_READY ||
                                     dest.view.state == TUNNEL_WAITING);
         session_clock_speed(1);
+        assert_int_equal(outcome.dones, 0);
         assert_true(said(": completed; 1 channel") > 0);
         session_client_free(client);
         partner_close(&source);
