@@ -110,6 +110,8 @@ enum source_event {
                               attaches, none */
     SOURCE_QEMU_GONE,      /* its process is proved to have ended */
     SOURCE_QEMU_LOST,      /* it can't be reached, nothing more is known */
+    SOURCE_QEMU_REFUSED,   /* it has answered migrate-start-postcopy with an
+                              error, so it was not ordered */
 
     SOURCE_CAME, /* the partner has, or asks to hear it all again */
     SOURCE_LEFT, /* the partner has, or it can't be reached */

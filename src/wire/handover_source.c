@@ -246,7 +246,9 @@ on_cancel(struct handover_source *source)
     case SOURCE_SWITCHING:
     case SOURCE_SPLIT: return acts_tell(TELL_CANCEL_POSTCOPY);
     case SOURCE_GIVEN:
-    case SOURCE_TAKING: return acts_tell(TELL_CANCEL_TOO_LATE);
+    case SOURCE_TAKING:
+        return acts_tell(source->whole ? TELL_CANCEL_TOO_LATE
+                                       : TELL_CANCEL_POSTCOPY);
     case SOURCE_RETURNING:
     case SOURCE_KEPT:
     case SOURCE_DEAD:
@@ -334,10 +336,12 @@ on_begin(struct handover_source *source)
     return acts_nothing();
 }
 
+/* Where it may have been ordered already, by the program before this one, a
+ * second order does no harm. */
 static struct handover_acts
 on_want_postcopy(struct handover_source *source)
 {
-    if (source->state != SOURCE_MOVING)
+    if (source->state != SOURCE_MOVING && source->state != SOURCE_SWITCHING)
         return acts_nothing();
     source->state = SOURCE_SWITCHING;
     return acts_order(ORDER_START_POSTCOPY);
@@ -361,7 +365,8 @@ handover_source_step(struct handover_source *source, enum source_event event)
     case SOURCE_QEMU_RUNS:
     case SOURCE_QEMU_KEPT:
     case SOURCE_QEMU_GONE:
-    case SOURCE_QEMU_LOST: return source_qemu_step(source, event);
+    case SOURCE_QEMU_LOST:
+    case SOURCE_QEMU_REFUSED: return source_qemu_step(source, event);
     case SOURCE_CAME: source->partner = true; return say_again(source);
     case SOURCE_LEFT: return on_left(source);
     case SOURCE_HEARD_ARRIVED: return on_arrived(source);

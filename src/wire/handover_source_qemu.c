@@ -224,6 +224,15 @@ on_lost(struct handover_source *source)
     return acts;
 }
 
+/* Then it never was: QEMU takes a second order as it took the first. */
+static struct handover_acts
+on_refused(struct handover_source *source)
+{
+    if (source->state == SOURCE_SWITCHING)
+        source->state = SOURCE_MOVING;
+    return acts_nothing();
+}
+
 struct handover_acts
 source_qemu_step(struct handover_source *source, enum source_event event)
 {
@@ -237,6 +246,7 @@ source_qemu_step(struct handover_source *source, enum source_event event)
     case SOURCE_QEMU_KEPT: return on_kept(source);
     case SOURCE_QEMU_GONE: return on_gone(source);
     case SOURCE_QEMU_LOST: return on_lost(source);
+    case SOURCE_QEMU_REFUSED: return on_refused(source);
     }
     return acts_nothing();
 }

@@ -155,6 +155,11 @@ helper_moves(struct walk *walk, enum end end)
     }
     if (!from->alive[end])
         return;
+    if (from->pending[end] == ORDER_START_POSTCOPY && !from->ordered) {
+        begin(walk)->pending[end] = ORDER_NOTHING;
+        world_source_event(&walk->next, SOURCE_QEMU_REFUSED);
+        end_move(walk, MOVE_OTHER, "QEMU refuses postcopy");
+    }
     if (!unbegun) {
         world_look(begin(walk), end);
         end_move(walk, MOVE_PROGRESS,

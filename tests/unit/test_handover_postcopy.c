@@ -61,7 +61,7 @@ tunnel_dies_in_postcopy(void **state)
     pair_part(&pair);
     AT_SOURCE(QEMU_BROKEN, NOTHING, NOTHING, RECOVER);
     AT_DESTINATION(QEMU_BROKEN, NOTHING, NOTHING, RECOVER);
-    AT_SOURCE(CANCEL, NOTHING, NOTHING, CANCEL_TOO_LATE);
+    AT_SOURCE(CANCEL, NOTHING, NOTHING, CANCEL_POSTCOPY);
     AT_SOURCE(RELEASE, NOTHING, NOTHING, RELEASE_POSTCOPY);
     AT_SOURCE(QEMU_POSTCOPY, NOTHING, NOTHING, NOTHING);
     AT_SOURCE(QEMU_COMPLETED, NOTHING, NOTHING, SEE_DESTINATION);
@@ -167,6 +167,27 @@ postcopy_ordered_after_cancel(void **state)
 }
 
 static void
+postcopy_is_refused_by_qemu(void **state)
+{
+    (void)state;
+    pair_moving(&pair);
+    AT_SOURCE(POSTCOPY, START_POSTCOPY, NOTHING, NOTHING);
+    AT_SOURCE(QEMU_REFUSED, NOTHING, NOTHING, NOTHING);
+    AT_SOURCE(CANCEL, ASK, NOTHING, NOTHING);
+    AT_SOURCE(QEMU_MOVING, CANCEL, NOTHING, NOTHING);
+}
+
+static void
+postcopy_ordered_once_more_by_the_next_helper(void **state)
+{
+    (void)state;
+    pair_moving(&pair);
+    pair_attach_source(&pair, SOURCE_QEMU_MAY_SPLIT);
+    AT_SOURCE(POSTCOPY, START_POSTCOPY, NOTHING, NOTHING);
+    AT_SOURCE(CANCEL, NOTHING, NOTHING, CANCEL_POSTCOPY);
+}
+
+static void
 taken_back_in_postcopy(void **state)
 {
     (void)state;
@@ -205,6 +226,8 @@ main(void)
         cmocka_unit_test(cancelled_in_postcopy),
         cmocka_unit_test(cancelled_after_postcopy_was_ordered),
         cmocka_unit_test(postcopy_ordered_after_cancel),
+        cmocka_unit_test(postcopy_is_refused_by_qemu),
+        cmocka_unit_test(postcopy_ordered_once_more_by_the_next_helper),
         cmocka_unit_test(taken_back_in_postcopy),
         cmocka_unit_test(released_in_postcopy_without_a_partner),
     };
