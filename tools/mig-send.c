@@ -33,6 +33,9 @@ static const struct cli_option options[] = {
     { 'm', "multifd", "N",
       "N connections beside the first; mig-recv gets\n"
       "the same (none)" },
+    { JOB_OPTION_COMPRESSION, "multifd-compression", "METHOD",
+      "compress what --multifd sends: none, zlib or zstd\n"
+      "(none)" },
     { 'b', "max-bandwidth", "RATE",
       "send at most so many bytes a second, such as 100M,\n"
       "or bits, such as 1Gbit (no limit)" },
@@ -48,8 +51,24 @@ static const struct cli_option options[] = {
     { 'P', "parameter", "NAME=VALUE",
       "set a migration parameter of QEMU's; may be given\n"
       "several times" },
+    { JOB_OPTION_POSTCOPY, "postcopy", NULL,
+      "let the VM run at the destination before all of its\n"
+      "memory is there, once --postcopy-after says so" },
+    { JOB_OPTION_POSTCOPY_AFTER, "postcopy-after", "PASSES|TIME|stalled",
+      "when to start it: after 3 passes (3), after a time with\n"
+      "its unit (30s), or when it no longer converges (stalled)" },
+    { JOB_OPTION_POSTCOPY_PREEMPT, "postcopy-preempt", NULL,
+      "in postcopy, send the pages that the VM waits for over\n"
+      "a connection of their own" },
+    { JOB_OPTION_POSTCOPY_BANDWIDTH, "postcopy-bandwidth", "RATE",
+      "in postcopy, send at most so much of what the VM does\n"
+      "not wait for (no limit)" },
     { 't', "timeout", "SECONDS",
-      "cancel if the VM has not moved by then (no end)" },
+      "do what --on-timeout says if the VM has not moved by\n"
+      "then (no end)" },
+    { JOB_OPTION_ON_TIMEOUT, "on-timeout", "ACTION",
+      "cancel, postcopy, pause or auto-converge when the\n"
+      "timeout has passed (cancel)" },
     { JOB_OPTION_STANDALONE, "standalone", NULL,
       "work with QEMU alone, and do not look for mig-recv" },
     { JOB_OPTION_CONTROL, "control", "PATH",

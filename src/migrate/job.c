@@ -9,13 +9,11 @@
 #include "io/timer.h"
 #include "migrate/apply.h"
 #include "migrate/output.h"
-#include "wire/progress_text.h"
 
 enum {
     CONNECT_MS = 2000, /* a QEMU takes a few hundred ms to listen */
     GREET_MS = 5000,
     REPLY_MS = 10000,
-    STUCK_AGAIN_MS = 60000,
     MESSAGE_MAX = 1000
 };
 
@@ -233,24 +231,9 @@ job_begin(struct job *job)
 {
     job->begun = true;
     init_progress(job);
-    if (job->options.config->timeout_ms > 0)
+    /* mig-send's ends otherwise: wire/convergence.h. */
+    if (job->hooks.on_timeout != NULL && job->options.config->timeout_ms > 0)
         timer_start(job->timeout, job->options.config->timeout_ms);
-}
-
-static void
-say_stuck(struct job *job)
-{
-    char text[PROGRESS_TEXT_MAX];
-    struct progress_view view;
-    uint64_t now_ms = loop_now_ms(job->loop);
-
-    progress_view(&job->progress, &view);
-    if (!view.stuck || (job->stuck_said_ms != 0 &&
-                        now_ms - job->stuck_said_ms < STUCK_AGAIN_MS))
-        return;
-    job->stuck_said_ms = now_ms;
-    progress_stuck_text(text, &job->progress);
-    log_warnx("migration: %s", text);
 }
 
 /* Once, and again only for another one. */
@@ -282,11 +265,9 @@ on_update(void *arg, const struct migration *migration, bool whole)
         output_status(job->output, &job->progress);
         job->hooks.on_status(job->hooks.owner);
     }
-    if (whole && job->options.config->side == JOB_SENDS) {
-        say_stuck(job);
-        if (!migration_is_over(migration->status))
-            output_progress(job->output, &job->progress);
-    }
+    if (whole && job->options.config->side == JOB_SENDS &&
+        !migration_is_over(migration->status))
+        output_progress(job->output, &job->progress);
     job->hooks.on_update(job->hooks.owner, whole);
 }
 

@@ -42,7 +42,7 @@ struct job_hooks {
     void (*on_status)(void *owner); /* there is a new one, in job->progress */
     void (*on_update)(void *owner, bool whole); /* see follow.h */
     void (*on_end)(void *owner, enum qmp_end end, const char *why);
-    void (*on_timeout)(void *owner);
+    void (*on_timeout)(void *owner); /* NULL if there is no time limit */
     void *owner;
 };
 
@@ -62,7 +62,6 @@ struct job {
     bool over;         /* on_done was called */
     char runstate[32]; /* as it was last seen; "" if it was not */
     struct qmp_version version;
-    uint64_t stuck_said_ms;
     char unknown_said[40]; /* the status of that kind that a line told of */
 };
 

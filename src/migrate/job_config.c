@@ -83,6 +83,21 @@ take_number(const char *value, uint64_t most, uint64_t *number)
                                : "milliseconds from 1 to 2000000";
 }
 
+static const char *
+take_rate(const char *value, uint64_t *rate)
+{
+    return value_rate(value, rate) == 0
+               ? NULL
+               : "a rate such as 100M (MiB a second) or 1Gbit";
+}
+
+static const char *
+take_compression(struct job_config *config, const char *value)
+{
+    config->compression = value;
+    return plan_compression(value);
+}
+
 const char *
 job_config_option(void *config, int key, const char *value)
 {
@@ -97,10 +112,7 @@ job_config_option(void *config, int key, const char *value)
     case 'P': return settings_parse(&job->settings, SETTING_PARAMETER, value);
     case 't': return take_time(value, &job->timeout_ms);
     case 'w': return take_time(value, &job->wait_ms);
-    case 'b':
-        return value_rate(value, &job->max_bandwidth) == 0
-                   ? NULL
-                   : "a rate such as 100M (MiB a second) or 1Gbit";
+    case 'b': return take_rate(value, &job->max_bandwidth);
     case 'D':
         return take_number(value, DOWNTIME_MAX_MS, &job->downtime_limit_ms);
     case 'j': job->json = true; return NULL;
@@ -111,6 +123,15 @@ job_config_option(void *config, int key, const char *value)
     case JOB_OPTION_CHECK: job->check = true; return NULL;
     case JOB_OPTION_ATTACH: job->attach = true; return NULL;
     case JOB_OPTION_RELEASE: job->release = true; return NULL;
+    case JOB_OPTION_COMPRESSION: return take_compression(job, value);
+    case JOB_OPTION_POSTCOPY: job->postcopy = true; return NULL;
+    case JOB_OPTION_POSTCOPY_AFTER:
+        return convergence_parse_after(&job->convergence, value);
+    case JOB_OPTION_POSTCOPY_PREEMPT: job->preempt = true; return NULL;
+    case JOB_OPTION_POSTCOPY_BANDWIDTH:
+        return take_rate(value, &job->postcopy_bandwidth);
+    case JOB_OPTION_ON_TIMEOUT:
+        return convergence_parse_timeout(&job->convergence, value);
     default: return "an option of this program";
     }
 }
@@ -177,53 +198,78 @@ want(struct job_config *config, enum setting_kind kind, const char *name,
     settings_default(&config->settings, &setting);
 }
 
-static void
-want_number(struct job_config *config, const char *name, uint64_t number)
-{
-    char value[24];
-
-    snprintf(value, sizeof value, "%" PRIu64, number);
-    want(config, SETTING_PARAMETER, name, value);
-}
-
 /*
+ * For the side that receives; the other's are the plan's (wire/plan.h).
  * multifd is always said, on or off: a setting that an earlier migration left
- * behind would hang this one.  max-bandwidth too, for QEMU's default is
- * 128 MiB a second.
+ * behind would hang this one.
  */
 static void
 add_settings(struct job_config *config)
 {
-    const char *multifd = config->multifd > 0 ? "on" : "off";
+    char channels[24];
 
     want(config, SETTING_CAPABILITY, "events", "on");
-    want(config, SETTING_CAPABILITY, "multifd", multifd);
+    want(config, SETTING_CAPABILITY, "multifd",
+         config->multifd > 0 ? "on" : "off");
+    snprintf(channels, sizeof channels, "%" PRIu64, config->multifd);
     if (config->multifd > 0)
-        want_number(config, "multifd-channels", config->multifd);
-    if (config->side == JOB_RECEIVES)
-        return;
-    want(config, SETTING_CAPABILITY, "return-path", "on");
-    if (config->auto_converge)
-        want(config, SETTING_CAPABILITY, "auto-converge", "on");
-    if (config->xbzrle)
-        want(config, SETTING_CAPABILITY, "xbzrle", "on");
-    want_number(config, "max-bandwidth", config->max_bandwidth);
-    if (config->downtime_limit_ms > 0)
-        want_number(config, "downtime-limit", config->downtime_limit_ms);
+        want(config, SETTING_PARAMETER, "multifd-channels", channels);
 }
 
-/* An option of its own, and the same thing said otherwise by --capability. */
 static int
-check_conflict(const struct job_config *config, const char *name,
-               const char *needed_by, char why[JOB_WHY_MAX])
+check_multifd(const struct job_config *config, char why[JOB_WHY_MAX])
 {
     const char *value =
-        settings_get(&config->settings, SETTING_CAPABILITY, name);
+        settings_get(&config->settings, SETTING_CAPABILITY, "multifd");
 
-    if (needed_by == NULL || value == NULL || strcmp(value, "on") == 0)
+    if (config->multifd == 0 || value == NULL || strcmp(value, "on") == 0)
         return 0;
-    snprintf(why, JOB_WHY_MAX, "--capability %s=off contradicts %s", name,
-             needed_by);
+    snprintf(why, JOB_WHY_MAX,
+             "--capability multifd=off contradicts "
+             "--multifd");
+    return -1;
+}
+
+void
+job_config_plan(const struct job_config *config, struct plan_options *options)
+{
+    *options = (struct plan_options){
+        .given = &config->settings,
+        .multifd = config->multifd,
+        .compression = config->compression,
+        .postcopy = config->convergence.postcopy,
+        .preempt = config->preempt,
+        .postcopy_bandwidth = config->postcopy_bandwidth,
+        .xbzrle = config->xbzrle,
+        .auto_converge = config->auto_converge,
+        .slow_down_later =
+            config->convergence.on_timeout == ON_TIMEOUT_AUTO_CONVERGE,
+        .max_bandwidth = config->max_bandwidth,
+        .downtime_limit_ms = config->downtime_limit_ms,
+    };
+}
+
+/* What follows from the options alone: nothing has been started. */
+static int
+check_plan(struct job_config *config, char why[JOB_WHY_MAX])
+{
+    struct plan_options options;
+    struct settings wanted;
+    char detail[PLAN_WHY_MAX];
+    const char *clash;
+
+    config->convergence.timeout_ms = config->timeout_ms;
+    config->convergence.downtime_limit_ms = config->downtime_limit_ms;
+    clash = convergence_options_finish(&config->convergence, config->postcopy,
+                                       config->auto_converge);
+    if (clash != NULL) {
+        snprintf(why, JOB_WHY_MAX, "%s", clash);
+        return -1;
+    }
+    job_config_plan(config, &options);
+    if (plan_wish(&wanted, &options, detail) == 0)
+        return 0;
+    snprintf(why, JOB_WHY_MAX, "%.*s", JOB_WHY_MAX - 1, detail);
     return -1;
 }
 
@@ -254,29 +300,15 @@ job_config_finish(struct job_config *config, char why[JOB_WHY_MAX])
 {
     bool sends = config->side == JOB_SENDS;
 
-    if (check_modes(config, why) != 0)
-        return -1;
-    if (check_conflict(config, "multifd",
-                       config->multifd > 0 ? "--multifd" : NULL, why) != 0 ||
-        check_conflict(config, "auto-converge",
-                       config->auto_converge ? "--auto-converge" : NULL,
-                       why) != 0 ||
-        check_conflict(config, "xbzrle", config->xbzrle ? "--xbzrle" : NULL,
-                       why) != 0 ||
-        check_conflict(config, "return-path",
-                       sends ? "how mig-send knows that the VM has arrived"
-                             : NULL,
-                       why) != 0 ||
-        check_conflict(config, "events",
-                       sends ? "how mig-send follows the migration" : NULL,
-                       why) != 0)
-        return -1;
-    if (find_qemu(config, why) != 0 || make_absolute(config, why) != 0)
+    if (check_modes(config, why) != 0 ||
+        (sends ? check_plan(config, why) : check_multifd(config, why)) != 0 ||
+        find_qemu(config, why) != 0 || make_absolute(config, why) != 0)
         return -1;
     if (!config->control_given)
         snprintf(config->control_path, sizeof config->control_path, "%s.ctl",
                  config->unix_path);
     config->given = config->settings.count;
-    add_settings(config);
+    if (!sends)
+        add_settings(config);
     return 0;
 }

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "wire/convergence_options.h"
+#include "wire/plan.h"
 #include "wire/qmp_target.h"
 #include "wire/settings.h"
 
@@ -17,7 +19,13 @@ enum {
     JOB_OPTION_CONTROL,
     JOB_OPTION_CHECK,
     JOB_OPTION_ATTACH,
-    JOB_OPTION_RELEASE
+    JOB_OPTION_RELEASE,
+    JOB_OPTION_COMPRESSION,
+    JOB_OPTION_POSTCOPY,
+    JOB_OPTION_POSTCOPY_AFTER,
+    JOB_OPTION_POSTCOPY_PREEMPT,
+    JOB_OPTION_POSTCOPY_BANDWIDTH,
+    JOB_OPTION_ON_TIMEOUT
 };
 
 struct job_config {
@@ -34,14 +42,21 @@ struct job_config {
     bool release;               /* the same, and let the guest run here */
     char control_path[108 + 8]; /* of the tunnel's control socket */
     bool control_given;         /* so there is to be one */
+    /* Those that were asked for, and at the side that receives behind them
+     * what it needs beside them. */
     struct settings settings;
-    size_t given; /* the first of them: those that were asked for */
+    size_t given; /* how many were asked for */
 
     /* The rest is for the side that sends. */
     uint64_t max_bandwidth;     /* bytes a second; 0 for no limit */
     uint64_t downtime_limit_ms; /* 0: as QEMU has it */
     bool auto_converge;
     bool xbzrle;
+    const char *compression;     /* of multifd; NULL if it is not given */
+    bool postcopy;               /* --postcopy */
+    bool preempt;                /* in postcopy */
+    uint64_t postcopy_bandwidth; /* bytes a second; 0 for no limit */
+    struct convergence_options convergence;
     uint64_t wait_ms; /* for the partner, and for mig-client to listen */
     bool check;       /* compare both QEMUs, and do no more */
 };
@@ -63,10 +78,18 @@ const char *job_config_option(void *config, int key, const char *value);
 
 /**
  * job_config_finish(config, why):
- * When every option is in: find the QEMU, make paths absolute, and add the
- * settings that a migration needs to those that were asked for.  Return 0, or
- * -1 and write one line into ${why}.
+ * When every option is in: find the QEMU, make paths absolute, and see that
+ * the options make sense together.  Return 0, or -1 and write one line into
+ * ${why}.
  */
 int job_config_finish(struct job_config *config, char why[JOB_WHY_MAX]);
+
+/**
+ * job_config_plan(config, options):
+ * Set ${options} to what mig-send's plan is made of.  They refer to
+ * ${config}, which must outlive them.
+ */
+void job_config_plan(const struct job_config *config,
+                     struct plan_options *options);
 
 #endif

@@ -5,9 +5,10 @@
  *   CHECKING        query-status, query-migrate                 MEETING
  *   MEETING         looks for the partner; sender_meet.c        WAITING
  *   WAITING         looks whether mig-client listens            APPLYING
- *   APPLYING        sets capabilities and parameters            CHECKING_AGAIN
+ *   APPLYING        sets capabilities and parameters;           CHECKING_AGAIN
+ *                   sender_plan.c
  *   CHECKING_AGAIN  the same, for much may have changed         MIGRATING
- *   MIGRATING       migrate; follows it                         CONCLUDING
+ *   MIGRATING       migrate; follows it; sender_policy.c        CONCLUDING
  *   CONCLUDING      query-status: where is the VM after all?    done
  *
  * Before MIGRATING nothing has happened to the VM, so an end is just an end.
@@ -135,28 +136,31 @@ on_silence_timer(void *arg)
     timer_start(sender->silence, SILENCE_POLL_MS);
 }
 
-static void
-cancel(struct sender *sender, enum exit_status status)
+bool
+sender_stop(struct sender *sender, enum exit_status status)
 {
     struct job *job = &sender->job;
 
+    if (sender->together) {
+        sender_step(sender, SOURCE_CANCEL);
+        if (job->over || sender->handover.state != SOURCE_CANCELLING)
+            return false; /* a line has said why */
+    } else if (job->follow != NULL) {
+        follow_ask(job->follow);
+    }
     sender->wish = status;
     timer_start(sender->silence, SILENCE_POLL_MS);
-    if (sender->together)
-        sender_step(sender, SOURCE_CANCEL);
-    else if (job->follow != NULL)
-        follow_ask(job->follow);
+    return true;
 }
 
 static void
-on_timeout(void *owner)
+interrupt(struct sender *sender)
 {
-    struct sender *sender = owner;
-
-    if (sender->state != SENDER_MIGRATING || sender->wish != STATUS_DONE)
-        return;
-    log_warnx("migration: its time is up: cancelling it");
-    cancel(sender, STATUS_TIMED_OUT);
+    sender->interrupted = true;
+    if (sender_stop(sender, STATUS_CANCELLED))
+        log_info("migration: cancelling it; once more leaves without waiting");
+    else if (!sender->job.over)
+        log_info("migration: goes on; Ctrl-C once more leaves it to itself");
 }
 
 void
@@ -175,9 +179,7 @@ sender_cancel(struct sender *sender)
                  "ask QEMU with query-migrate",
                  job->progress.migration.status_name);
     } else {
-        sender->interrupted = true;
-        log_info("migration: cancelling it; once more leaves without waiting");
-        cancel(sender, STATUS_CANCELLED);
+        interrupt(sender);
     }
 }
 
@@ -203,6 +205,7 @@ on_done(void *arg, enum exit_status status)
     timer_stop(sender->seek);
     timer_stop(sender->patience);
     timer_stop(sender->exit);
+    timer_stop(sender->policy);
     options.on_done(options.arg, status);
 }
 
@@ -218,7 +221,6 @@ sender_new(struct loop *loop, const struct job_options *options)
         .on_status = sender_on_status,
         .on_update = sender_on_update,
         .on_end = on_end,
-        .on_timeout = on_timeout,
         .owner = sender,
     };
 
@@ -234,11 +236,12 @@ sender_new(struct loop *loop, const struct job_options *options)
     sender->patience = timer_new(loop, on_patience, sender);
     sender->leave = timer_new(loop, sender_on_leave, sender);
     sender->exit = timer_new(loop, sender_on_exit, sender);
+    sender->policy = timer_new(loop, sender_on_policy, sender);
     sender->teller = teller_new(loop, sender_handover_told, sender);
     if (sender->resume == NULL || sender->silence == NULL ||
         sender->seek == NULL || sender->patience == NULL ||
         sender->leave == NULL || sender->exit == NULL ||
-        sender->teller == NULL ||
+        sender->policy == NULL || sender->teller == NULL ||
         job_init(&sender->job, loop, &own, &hooks) != 0) {
         sender_free(sender);
         return NULL;
@@ -258,6 +261,7 @@ sender_free(struct sender *sender)
     timer_free(sender->patience);
     timer_free(sender->leave);
     timer_free(sender->exit);
+    timer_free(sender->policy);
     teller_free(sender->teller);
     partner_talk_free(sender->talk);
     gather_free(sender->gather);

@@ -49,6 +49,7 @@ on_capabilities(void *owner, const struct qmp_reply *reply)
                                                    : SOURCE_QEMU_MOVING);
     sender_follow(sender);
     go_on(sender);
+    sender_policy_attach(sender, reply->value);
 }
 
 static void

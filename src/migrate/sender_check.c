@@ -75,9 +75,8 @@ sender_on_listening(struct sender *sender)
         log_info("migration: works alone: mig-client has no control socket at "
                  "%s",
                  config->control_path);
-    sender->state = SENDER_APPLYING;
     if (sender_trusts_socket(sender))
-        job_apply(&sender->job);
+        sender_plan_alone(sender);
 }
 
 static void

@@ -36,6 +36,8 @@ on_stopped(void *owner, const struct qmp_reply *reply)
     if (sender->stops == 0 || !is_another_stop(job->runstate))
         return;
     sender->stops--;
+    if (sender->paused)
+        return; /* by us */
     log_info("VM: does not run any more, its state is '%s'; its migration goes "
              "on",
              job->runstate);
@@ -46,8 +48,10 @@ sender_on_event(void *owner, const char *name, const json_t *data)
 {
     struct sender *sender = owner;
 
-    if (strcmp(name, "RESUME") == 0)
+    if (strcmp(name, "RESUME") == 0) {
         sender->runs = true;
+        sender->paused = false;
+    }
     if (strcmp(name, "STOP") == 0) {
         sender->runs = false;
         if (sender->state == SENDER_MIGRATING) {

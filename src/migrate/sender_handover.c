@@ -71,14 +71,6 @@ on_continued(void *owner, const struct qmp_reply *reply)
 }
 
 static void
-on_postcopy_started(void *owner, const struct qmp_reply *reply)
-{
-    (void)owner;
-    if (reply->error != NULL)
-        log_warnx("migration: QEMU does not begin postcopy: %s", reply->error);
-}
-
-static void
 obey(struct sender *sender, enum handover_order order)
 {
     switch (order) {
@@ -95,7 +87,7 @@ obey(struct sender *sender, enum handover_order order)
         break;
     case ORDER_CONT: tell_qemu(sender, "cont", on_continued); break;
     case ORDER_START_POSTCOPY:
-        tell_qemu(sender, "migrate-start-postcopy", on_postcopy_started);
+        tell_qemu(sender, "migrate-start-postcopy", sender_on_postcopy);
         break;
     case ORDER_QUIT:
     case ORDER_NOTHING: break;

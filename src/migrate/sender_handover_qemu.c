@@ -43,16 +43,25 @@ on_completed_state(void *owner, const struct qmp_reply *reply)
         sender_step(sender, SOURCE_QEMU_COMPLETED);
 }
 
+/* Whether the guest is to run at the destination.  One that was stopped for
+ * another reason than the switchover has left `stops` at 0. */
+static void
+note_run(struct sender *sender)
+{
+    if (sender->runs || sender->stops > 0 || sender->paused)
+        sender->handover.run = RUN_YES;
+    else if (sender->handover.run != RUN_UNKNOWN)
+        sender->handover.run = RUN_NO;
+}
+
 /* STOP comes before "completed", so what runs then was continued by somebody.
- * A guest that was stopped for another reason has left `stops` at 0. */
+ */
 static void
 hand_over(struct sender *sender)
 {
     sender->handed = true;
-    if (sender->runs || sender->stops > 0)
-        sender->handover.run = RUN_YES;
-    else if (sender->handover.run != RUN_UNKNOWN)
-        sender->handover.run = RUN_NO;
+    if (sender->handover.state != SOURCE_GIVEN) /* in postcopy */
+        note_run(sender);
     if (sender->runs)
         job_ask(&sender->job, "query-status", NULL, on_completed_state);
     else
@@ -76,6 +85,14 @@ take_completed(struct sender *sender, bool whole)
         follow_ask(sender->job.follow);
 }
 
+static void
+step_postcopy(struct sender *sender)
+{
+    if (sender->handover.state != SOURCE_GIVEN)
+        note_run(sender);
+    sender_step(sender, SOURCE_QEMU_POSTCOPY);
+}
+
 void
 sender_handover_update(struct sender *sender, bool whole)
 {
@@ -90,7 +107,7 @@ sender_handover_update(struct sender *sender, bool whole)
         if (migration->status == MIGRATION_POSTCOPY_PAUSED)
             sender_step(sender, SOURCE_QEMU_BROKEN);
         else if (migration_is_postcopy(migration))
-            sender_step(sender, SOURCE_QEMU_POSTCOPY);
+            step_postcopy(sender);
         else
             sender_step(sender, SOURCE_QEMU_MOVING);
     }

@@ -12,14 +12,10 @@
  * nothing after that, it is told that the guest is kept.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/log.h"
-#include "base/text.h"
 #include "io/loop.h"
 #include "io/timer.h"
 #include "io/unix_socket.h"
@@ -28,151 +24,8 @@
 #include "migrate/sender_state.h"
 #include "migrate/teller.h"
 #include "wire/facts.h"
-#include "wire/preflight.h"
-#include "wire/preflight_text.h"
-#include "wire/setting_history.h"
 
-enum { TABLE_WIDTH = 100, SEEK_MS = 100 };
-
-static bool
-is_for(const struct setting *setting, enum setting_place other)
-{
-    const struct setting_history *history =
-        setting_history_find(setting->kind, setting->name);
-
-    return history == NULL || history->place != other;
-}
-
-/* What this side needs of all that was asked for. */
-static void
-choose_settings(struct sender *sender)
-{
-    const struct settings *all = &sender->options.config->settings;
-
-    sender->settings.count = 0;
-    for (size_t i = 0; i < all->count; i++)
-        if (is_for(&all->list[i], SETTING_DESTINATION))
-            settings_default(&sender->settings, &all->list[i]);
-    sender->job.settings = &sender->settings;
-}
-
-static void
-fill_plan(struct sender *sender, struct partner_message *plan)
-{
-    const struct settings *all = &sender->options.config->settings;
-
-    for (size_t i = 0; i < all->count; i++) {
-        const struct setting *setting = &all->list[i];
-        bool on = strcmp(setting->value, "on") == 0;
-
-        if (!is_for(setting, SETTING_SOURCE))
-            continue;
-        if (setting->kind == SETTING_CAPABILITY)
-            json_object_set_new(plan->capabilities, setting->name,
-                                json_boolean(on));
-        else
-            json_object_set_new(plan->parameters, setting->name,
-                                json_string(setting->value));
-    }
-}
-
-static int
-make_id(char id[PARTNER_ID_MAX + 1])
-{
-    uint64_t number;
-
-    if (getrandom(&number, sizeof number, 0) != sizeof number)
-        return -1;
-    snprintf(id, PARTNER_ID_MAX + 1, "%016" PRIx64, number);
-    return 0;
-}
-
-void
-sender_plan(struct sender *sender)
-{
-    struct partner_message plan = { .type = PARTNER_PLAN };
-    char id[PARTNER_ID_MAX + 1];
-
-    sender->applied = true;
-    if (partner_talk_id(sender->talk)[0] == '\0') {
-        if (make_id(id) != 0) {
-            job_done(&sender->job, STATUS_FAILED,
-                     "migration: no random numbers: %s; nothing was started",
-                     strerror(errno));
-            return;
-        }
-        partner_talk_set_id(sender->talk, id);
-        handover_source_init(&sender->handover,
-                             sender->runs ? RUN_YES : RUN_NO);
-    }
-    sender->state = SENDER_PLANNING;
-    if (!partner_talk_there(sender->talk))
-        return;
-    plan.run = sender->runs ? RUN_YES : RUN_NO;
-    plan.capabilities = json_object();
-    plan.parameters = json_object();
-    fill_plan(sender, &plan);
-    partner_talk_say(sender->talk, &plan);
-    partner_fini(&plan);
-    sender->planned = true;
-}
-
-/* A program may read --json's lines from stdout. */
-static void
-print_table(const struct sender *sender, const struct preflight *preflight)
-{
-    const struct job_config *config = sender->options.config;
-    FILE *out = config->check && !config->json ? stdout : stderr;
-    char *text = preflight_text(preflight, TABLE_WIDTH);
-
-    if (text != NULL && (config->check || log_wants(LOG_LEVEL_NORMAL)))
-        fputs(text, out);
-    fflush(out);
-    free(text);
-}
-
-static void
-judge(struct sender *sender, const struct preflight *preflight)
-{
-    struct job *job = &sender->job;
-    bool stops = preflight->verdict == PREFLIGHT_STOP;
-
-    if (sender->options.config->check || preflight->verdict != PREFLIGHT_OK)
-        print_table(sender, preflight);
-    if (stops)
-        job_done(job, STATUS_FAILED,
-                 "preflight: the destination can't take this VM, see above; "
-                 "nothing was started");
-    else if (sender->options.config->check)
-        job_done(job, STATUS_DONE,
-                 "preflight: nothing stands against this migration");
-    else if (sender->applied)
-        sender_plan(sender);
-    else {
-        sender->state = SENDER_APPLYING;
-        choose_settings(sender);
-        job_apply(job);
-    }
-}
-
-static void
-compare(struct sender *sender)
-{
-    struct preflight *preflight;
-
-    if (sender->facts == NULL || sender->their_facts == NULL ||
-        (sender->state != SENDER_MEETING && sender->state != SENDER_PLANNING))
-        return;
-    preflight = malloc(sizeof *preflight);
-    if (preflight == NULL) {
-        job_done(&sender->job, STATUS_FAILED, "migration: out of memory");
-        return;
-    }
-    preflight_compare(preflight, sender->facts, sender->their_facts,
-                      &sender->options.config->settings);
-    judge(sender, preflight);
-    free(preflight);
-}
+enum { SEEK_MS = 100 };
 
 static void
 on_gathered(void *arg, json_t *facts, const char *why)
@@ -183,7 +36,7 @@ on_gathered(void *arg, json_t *facts, const char *why)
     gather_free(sender->gather);
     sender->gather = NULL;
     if (sender->facts != NULL)
-        compare(sender);
+        sender_compare(sender);
     else
         job_done(&sender->job, STATUS_FAILED,
                  "QEMU: can't be asked what it is: %s; nothing was started",
@@ -261,7 +114,7 @@ take_facts(struct sender *sender, const json_t *facts)
     }
     json_decref(sender->their_facts);
     sender->their_facts = json_deep_copy(facts);
-    compare(sender);
+    sender_compare(sender);
 }
 
 static void

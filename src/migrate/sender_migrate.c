@@ -16,17 +16,12 @@ enum {
     RESUME_MS = 3000 /* QEMU says "failed" before it lets the VM run again */
 };
 
-static void
-report_failure(struct sender *sender)
+static struct send_facts
+send_facts_of(const struct sender *sender)
 {
-    struct job *job = &sender->job;
+    const struct job *job = &sender->job;
 
-    if (sender->together) {
-        sender_handover_kept(sender);
-        return;
-    }
-    char text[SEND_OUTCOME_TEXT_MAX];
-    const struct send_facts facts = {
+    return (struct send_facts){
         .migration = &job->progress.migration,
         .runstate = job->runstate,
         .version = job->version,
@@ -37,9 +32,27 @@ report_failure(struct sender *sender)
         .cancelled = sender->cancelled,
         .timed_out = sender->wish == STATUS_TIMED_OUT,
     };
-    enum exit_status status = send_outcome(&facts, text);
+}
 
-    job_done(job, status, "%s", text);
+static void
+report_failure(struct sender *sender)
+{
+    const struct send_facts facts = send_facts_of(sender);
+    char text[SEND_OUTCOME_TEXT_MAX];
+    enum exit_status status;
+
+    if (sender->together) {
+        if (!sender_unpause(sender))
+            sender_handover_kept(sender);
+        return;
+    }
+    /* Once it runs again, nothing tells any more how far it had got. */
+    if (sender->paused && send_may_have_switched(&facts))
+        sender->stops++;
+    if (sender_unpause(sender))
+        return;
+    status = send_outcome(&facts, text);
+    job_done(&sender->job, status, "%s", text);
 }
 
 void
@@ -68,7 +81,11 @@ sender_report_success(struct sender *sender)
     json_text_copy(job->runstate, sizeof job->runstate, "postmigrate");
     progress_report_text(text, &job->progress);
     job_done(job, STATUS_DONE,
-             "migration: completed, the VM is at the destination: %s", text);
+             "migration: completed, the VM is at the destination%s: %s",
+             sender->paused && !sender->together
+                 ? ", paused: the command cont starts it there"
+                 : "",
+             text);
 }
 
 static void
@@ -104,7 +121,8 @@ on_cancelled(void *owner, const struct qmp_reply *reply)
 static void
 grant_wish(struct sender *sender)
 {
-    if (migration_is_postcopy(&sender->job.progress.migration)) {
+    if (sender->switching ||
+        migration_is_postcopy(&sender->job.progress.migration)) {
         sender->wish = STATUS_DONE;
         log_warnx("migration: can't be cancelled in postcopy, when the VM "
                   "needs both hosts; it goes on");
@@ -130,9 +148,9 @@ sender_on_status(void *owner)
         log_info("migration: waits for the guest to let go of a device");
         break;
     case MIGRATION_POSTCOPY_ACTIVE:
-        log_info("migration: the VM runs at the destination by now (postcopy), "
-                 "the rest of its memory follows: it needs both hosts until "
-                 "that is done");
+        log_info("migration: postcopy: the VM goes on at the destination, the "
+                 "rest of its memory follows: it needs both hosts until that "
+                 "is done");
         break;
     default: break;
     }
@@ -159,6 +177,8 @@ sender_on_update(void *owner, bool whole)
     const struct migration *migration = &job->progress.migration;
 
     if (sender->state != SENDER_MIGRATING)
+        return;
+    if (whole && sender_policy_update(sender))
         return;
     if (sender->together &&
         !(whole && (migration->status == MIGRATION_FAILED ||
@@ -225,6 +245,7 @@ sender_migrate(struct sender *sender)
     sender->was_running = sender->runs;
     log_info("migration: begins, by way of %s", path);
     job_begin(&sender->job);
+    sender_policy_begin(sender);
     if (sender->together) {
         sender->handover.run = sender->runs ? RUN_YES : RUN_NO;
         sender_step(sender, SOURCE_BEGIN);

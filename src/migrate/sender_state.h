@@ -4,7 +4,9 @@
 
 #include "migrate/partner_talk.h"
 #include "migrate/sender.h"
+#include "wire/convergence.h"
 #include "wire/handover.h"
+#include "wire/plan.h"
 
 struct gather;
 struct listen_wait;
@@ -41,14 +43,22 @@ struct sender {
     bool refused;          /* it was refused, and a line says so */
     bool interrupted;      /* a person asked for it */
     unsigned recounts;     /* looks at numbers that were not filled in yet */
+    struct plan plan;      /* see sender_plan.c */
+
+    /* See sender_policy.c. */
+    struct convergence convergence;
+    struct timer *policy;   /* when time alone may decide something */
+    uint64_t stuck_said_ms; /* 0 if it was not */
+    bool paused;            /* the VM, by us: it is to run where it ends */
+    bool switching;         /* alone: postcopy was ordered, and not refused */
+    bool can_postcopy;      /* it is on, and was not refused */
 
     /* With a partner; see sender_meet.c. */
     struct partner_talk *talk;
     bool together; /* there is a tunnel to a partner */
     struct gather *gather;
-    json_t *facts;            /* of the QEMU here */
-    json_t *their_facts;      /* of the partner's */
-    struct settings settings; /* those for this side */
+    json_t *facts;       /* of the QEMU here */
+    json_t *their_facts; /* of the partner's */
     bool applied;
     bool planned;           /* the partner may act on the plan */
     bool prepared;          /* its QEMU waits */
@@ -169,10 +179,72 @@ bool sender_sees_tunnel(const struct sender *sender);
 void sender_attach(struct sender *sender);
 
 /**
+ * sender_compare(sender):
+ * If both QEMUs' facts are known: compare them, make the plan, and go on with
+ * it.  May end the job.
+ */
+void sender_compare(struct sender *sender);
+
+/**
  * sender_plan(sender):
  * The settings of this side are set: tell the partner its own.
  */
 void sender_plan(struct sender *sender);
+
+/**
+ * sender_plan_alone(sender):
+ * Make the plan without a partner, and give QEMU its settings.
+ */
+void sender_plan_alone(struct sender *sender);
+
+/**
+ * sender_plan_slow_down(sender):
+ * For a migration that began before: find out from the facts how the guest is
+ * to be slowed down when --on-timeout says so.
+ */
+void sender_plan_slow_down(struct sender *sender);
+
+/**
+ * sender_policy_begin(sender):
+ * sender_policy_attach(sender, capabilities):
+ * The migration begins now; or it began before, with what
+ * query-migrate-capabilities returns.
+ */
+void sender_policy_begin(struct sender *sender);
+void sender_policy_attach(struct sender *sender, const json_t *capabilities);
+
+/**
+ * sender_policy_update(sender):
+ * There are new numbers in job->progress.  Return whether something is done
+ * about them; then they are older than that.  May end the job.
+ */
+bool sender_policy_update(struct sender *sender);
+
+/**
+ * sender_on_policy(arg):
+ * The timer `policy`; ${arg} is the sender.
+ */
+void sender_on_policy(void *arg);
+
+/**
+ * sender_on_postcopy(arg, reply):
+ * QEMU has replied to migrate-start-postcopy; ${arg} is the sender.
+ */
+void sender_on_postcopy(void *arg, const struct qmp_reply *reply);
+
+/**
+ * sender_unpause(sender):
+ * The VM has not moved: continue it if it was paused for that.  Return whether
+ * that was begun; sender_on_final_status comes again then.
+ */
+bool sender_unpause(struct sender *sender);
+
+/**
+ * sender_stop(sender, status):
+ * Cancel the migration, unless it is too late, and end with ${status} then.
+ * Return whether it is being cancelled by now, or may be.
+ */
+bool sender_stop(struct sender *sender, enum exit_status status);
 
 /**
  * sender_talk_open(sender):

@@ -53,8 +53,9 @@ int plan_wish(struct settings *wanted, const struct plan_options *options,
 /**
  * plan_make(plan, options, source, destination, preflight, why):
  * Fill in ${plan} from ${options} and from the facts of ${source} and
- * ${destination}, for which facts_check has returned NULL.  ${preflight} gets
- * the rows on the settings.  Return 0, or -1 and write one line into ${why} if
+ * ${destination}, for which facts_check has returned NULL; with nothing known
+ * of the destination's QEMU, both are the source's.  ${preflight} gets the
+ * rows on the settings.  Return 0, or -1 and write one line into ${why} if
  * it can't be; then ${plan}->side is undefined.
  */
 int plan_make(struct plan *plan, const struct plan_options *options,

@@ -166,6 +166,8 @@ add_lack(struct preflight_work *work, const struct setting *setting,
     bool lacks[2] = { standing[0] == NOT_KNOWN, standing[1] == NOT_KNOWN };
     enum preflight_side side =
         lacks[0] ? PREFLIGHT_SOURCE : PREFLIGHT_DESTINATION;
+    const char *none =
+        work->facts[0] == work->facts[1] ? "QEMU has no" : "neither QEMU has";
     struct preflight_row *row;
 
     /* One that is not in our table may be for the source alone. */
@@ -180,8 +182,7 @@ add_lack(struct preflight_work *work, const struct setting *setting,
                                              : "not needed");
     if (lacks[0] || lacks[1])
         explain_lack(work, row, setting,
-                     lacks[0] && lacks[1] ? "neither QEMU has" : whose[side],
-                     side);
+                     lacks[0] && lacks[1] ? none : whose[side], side);
     else
         preflight_why(row, "QEMU does not tell whether it has %s=%s",
                       setting->name, setting->value);

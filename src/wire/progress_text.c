@@ -243,15 +243,29 @@ collect_help(struct fields *fields, const struct progress *progress,
 }
 
 void
-progress_stuck_text(char buf[PROGRESS_TEXT_MAX],
-                    const struct progress *progress)
+progress_help_text(char buf[PROGRESS_TEXT_MAX], const struct progress *progress)
 {
     struct progress_view view;
     struct fields fields;
-    char dirty[TEXT_MAX], carry[TEXT_MAX];
+    int used = 0;
 
     progress_view(progress, &view);
     collect_help(&fields, progress, &view);
+    for (unsigned i = 0; i < fields.count; i++)
+        used +=
+            snprintf(buf + used, (size_t)(PROGRESS_TEXT_MAX - used), "%s%s",
+                     i == 0 ? "what would help: " : ", or ", fields.text[i]);
+}
+
+void
+progress_stuck_text(char buf[PROGRESS_TEXT_MAX],
+                    const struct progress *progress)
+{
+    char dirty[TEXT_MAX], carry[TEXT_MAX], help[PROGRESS_TEXT_MAX];
+    struct progress_view view;
+
+    progress_view(progress, &view);
+    progress_help_text(help, progress);
     int used = snprintf(
         buf, PROGRESS_TEXT_MAX,
         "will not converge: the guest dirties %s/s and the link carries %s/s; ",
@@ -262,10 +276,7 @@ progress_stuck_text(char buf[PROGRESS_TEXT_MAX],
         used += snprintf(buf + used, (size_t)(PROGRESS_TEXT_MAX - used),
                          "the guest is slowed down by %" PRId64 "%% so far; ",
                          view.throttle_percent);
-    for (unsigned i = 0; i < fields.count; i++)
-        used +=
-            snprintf(buf + used, (size_t)(PROGRESS_TEXT_MAX - used), "%s%s",
-                     i == 0 ? "what would help: " : ", or ", fields.text[i]);
+    snprintf(buf + used, (size_t)(PROGRESS_TEXT_MAX - used), "%s", help);
 }
 
 int64_t

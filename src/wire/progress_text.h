@@ -35,6 +35,13 @@ void progress_stuck_text(char buf[PROGRESS_TEXT_MAX],
                          const struct progress *progress);
 
 /**
+ * progress_help_text(buf, progress):
+ * Write which options would help a migration that does not converge.
+ */
+void progress_help_text(char buf[PROGRESS_TEXT_MAX],
+                        const struct progress *progress);
+
+/**
  * progress_report_text(buf, progress):
  * Write what a migration that is over took: total time, downtime, bytes,
  * average rate, iterations.

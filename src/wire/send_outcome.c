@@ -26,8 +26,8 @@ send_whereabouts(const char *runstate, bool was_running)
  *                     postmigrate ever after, even if it fails
  *   QEMU from 10.0    the status is "device" before the last bytes
  */
-static bool
-may_have_switched(const struct send_facts *facts)
+bool
+send_may_have_switched(const struct send_facts *facts)
 {
     bool known = facts->version.major > 0 && facts->runstate[0] != '\0';
 
@@ -54,7 +54,8 @@ send_outcome(const struct send_facts *facts, char text[SEND_OUTCOME_TEXT_MAX])
     const char *error =
         migration->error[0] != '\0' ? migration->error : "QEMU gives no reason";
 
-    if (may_have_switched(facts) && !migration_destination_failed(migration)) {
+    if (send_may_have_switched(facts) &&
+        !migration_destination_failed(migration)) {
         snprintf(text, SEND_OUTCOME_TEXT_MAX,
                  "migration: %s%s: %s; %s; the destination may have it as "
                  "well: if it does (mig-recv says so), only one of the two may "

@@ -27,6 +27,13 @@ struct send_facts {
 const char *send_whereabouts(const char *runstate, bool was_running);
 
 /**
+ * send_may_have_switched(facts):
+ * Return whether it may have come as far as the switchover, so that the
+ * destination may have got everything.
+ */
+bool send_may_have_switched(const struct send_facts *facts);
+
+/**
  * send_outcome(facts, text):
  * Write a line for people into ${text}, and return the exit status that says
  * the same: STATUS_UNKNOWN where the destination may have the VM as well.

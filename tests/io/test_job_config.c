@@ -109,6 +109,10 @@ bad_values_are_refused_with_what_was_expected(void **state)
     assert_refuses('D', "2000001", "milliseconds");
     assert_refuses('c', "multifd", "NAME=on");
     assert_refuses('P', "x", "NAME=VALUE");
+    assert_refuses(JOB_OPTION_COMPRESSION, "lz4", "zlib");
+    assert_refuses(JOB_OPTION_POSTCOPY_AFTER, "soon", "stalled");
+    assert_refuses(JOB_OPTION_POSTCOPY_BANDWIDTH, "fast", "rate");
+    assert_refuses(JOB_OPTION_ON_TIMEOUT, "panic", "pause");
     assert_refuses('Z', NULL, "option");
 }
 
@@ -151,31 +155,44 @@ a_relative_path_is_made_absolute_for_qemu(void **state)
     assert_unfinished(&config, "107");
 }
 
-static const char *
-capability(const struct job_config *config, const char *name)
-{
-    return settings_get(&config->settings, SETTING_CAPABILITY, name);
-}
-
 static void
-the_source_always_has_a_return_path_and_events(void **state)
+the_source_has_only_what_was_asked_for_until_there_is_a_plan(void **state)
 {
+    struct plan_options options;
     struct job_config config;
     char why[JOB_WHY_MAX];
 
     (void)state;
     begin(&config, JOB_SENDS);
+    assert_takes(&config, 'm', "4");
+    assert_takes(&config, 'x', NULL);
+    assert_unfinished(&config, "exclude each other");
+    begin(&config, JOB_SENDS);
+    assert_takes(&config, 'c', "multifd=on");
+    assert_takes(&config, 'P', "max-bandwidth=1M");
+    assert_takes(&config, JOB_OPTION_COMPRESSION, "zstd");
+    assert_takes(&config, JOB_OPTION_POSTCOPY_BANDWIDTH, "2M");
+    assert_takes(&config, JOB_OPTION_POSTCOPY, NULL);
+    assert_takes(&config, JOB_OPTION_POSTCOPY_PREEMPT, NULL);
+    assert_takes(&config, JOB_OPTION_ON_TIMEOUT, "auto-converge");
+    assert_takes(&config, 't', "60");
     assert_int_equal(job_config_finish(&config, why), 0);
-    assert_string_equal(capability(&config, "return-path"), "on");
-    assert_string_equal(capability(&config, "events"), "on");
-    assert_string_equal(capability(&config, "multifd"), "off");
-    assert_null(capability(&config, "xbzrle"));
-    assert_null(capability(&config, "auto-converge"));
-    assert_string_equal(
-        settings_get(&config.settings, SETTING_PARAMETER, "max-bandwidth"),
-        "0");
-    assert_null(
-        settings_get(&config.settings, SETTING_PARAMETER, "downtime-limit"));
+    assert_int_equal(config.settings.count, 2);
+    job_config_plan(&config, &options);
+    assert_ptr_equal(options.given, &config.settings);
+    assert_string_equal(options.compression, "zstd");
+    assert_int_equal(options.postcopy_bandwidth, 2 << 20);
+    assert_true(options.postcopy && options.preempt);
+    assert_true(options.slow_down_later);
+    assert_false(options.auto_converge);
+    assert_int_equal(config.convergence.after, AFTER_STALLED);
+    assert_int_equal(config.convergence.timeout_ms, 60000);
+}
+
+static const char *
+capability(const struct job_config *config, const char *name)
+{
+    return settings_get(&config->settings, SETTING_CAPABILITY, name);
 }
 
 static void
@@ -198,23 +215,6 @@ the_destination_needs_less(void **state)
 }
 
 static void
-what_was_asked_for_is_not_overridden(void **state)
-{
-    struct job_config config;
-    char why[JOB_WHY_MAX];
-
-    (void)state;
-    begin(&config, JOB_SENDS);
-    assert_takes(&config, 'c', "multifd=on");
-    assert_takes(&config, 'P', "max-bandwidth=1M");
-    assert_int_equal(job_config_finish(&config, why), 0);
-    assert_string_equal(capability(&config, "multifd"), "on");
-    assert_string_equal(
-        settings_get(&config.settings, SETTING_PARAMETER, "max-bandwidth"),
-        "1M");
-}
-
-static void
 contradictions_are_named(void **state)
 {
     static const struct {
@@ -228,6 +228,12 @@ contradictions_are_named(void **state)
         { 'x', NULL, "xbzrle=off", "contradicts --xbzrle" },
         { 'j', NULL, "return-path=off", "return-path=off contradicts" },
         { 'j', NULL, "events=off", "events=off contradicts" },
+        { JOB_OPTION_POSTCOPY, NULL, "postcopy-ram=off", "contradicts post" },
+        { JOB_OPTION_POSTCOPY_AFTER, "3", "x=on", "needs --postcopy" },
+        { JOB_OPTION_POSTCOPY_PREEMPT, NULL, "x=on", "needs --postcopy" },
+        { JOB_OPTION_POSTCOPY_BANDWIDTH, "1M", "x=on", "needs --postcopy" },
+        { JOB_OPTION_COMPRESSION, "zlib", "x=on", "needs --multifd" },
+        { JOB_OPTION_ON_TIMEOUT, "pause", "x=on", "needs --timeout" },
     };
     struct job_config config;
 
@@ -240,6 +246,18 @@ contradictions_are_named(void **state)
     }
 }
 
+static void
+the_destination_can_contradict_itself_too(void **state)
+{
+    struct job_config config;
+
+    (void)state;
+    begin(&config, JOB_RECEIVES);
+    assert_takes(&config, 'm', "2");
+    assert_takes(&config, 'c', "multifd=off");
+    assert_unfinished(&config, "contradicts --multifd");
+}
+
 int
 main(void)
 {
@@ -249,10 +267,11 @@ main(void)
         cmocka_unit_test(bad_values_are_refused_with_what_was_expected),
         cmocka_unit_test(one_qemu_is_needed),
         cmocka_unit_test(a_relative_path_is_made_absolute_for_qemu),
-        cmocka_unit_test(the_source_always_has_a_return_path_and_events),
+        cmocka_unit_test(
+            the_source_has_only_what_was_asked_for_until_there_is_a_plan),
         cmocka_unit_test(the_destination_needs_less),
-        cmocka_unit_test(what_was_asked_for_is_not_overridden),
         cmocka_unit_test(contradictions_are_named),
+        cmocka_unit_test(the_destination_can_contradict_itself_too),
     };
 
     return RUN_TESTS(tests);

@@ -67,6 +67,8 @@ a_migration_goes_from_the_checks_to_the_report(void **state)
                                          "query-status",
                                          "query-migrate",
                                          "query-migrate-capabilities",
+                                         "query-migrate-parameters",
+                                         "query-migrate-capabilities",
                                          "migrate-set-capabilities",
                                          "query-migrate-parameters",
                                          "migrate-set-parameters",
@@ -134,13 +136,12 @@ settings_arrive_at_qemu(void **state)
     assert_null(job_config_option(&play.config, 'b', "1M"));
     assert_null(job_config_option(&play.config, 'D', "500"));
     assert_null(job_config_option(&play.config, 'a', NULL));
-    assert_null(job_config_option(&play.config, 'x', NULL));
     assert_null(job_config_option(&play.config, 'P', "tls-creds=12"));
     play_start(&play);
     assert_int_equal(play_end(&play), STATUS_DONE);
     assert_true(qmp_server_capability(&play.server, "multifd"));
     assert_true(qmp_server_capability(&play.server, "auto-converge"));
-    assert_true(qmp_server_capability(&play.server, "xbzrle"));
+    assert_false(qmp_server_capability(&play.server, "xbzrle"));
     set = qmp_server_last(&play.server, "migrate-set-parameters");
     assert_int_equal(
         json_integer_value(json_object_get(set, "multifd-channels")), 4);
@@ -150,6 +151,21 @@ settings_arrive_at_qemu(void **state)
                      500);
     assert_string_equal(json_string_value(json_object_get(set, "tls-creds")),
                         "12");
+    play_close(&play);
+}
+
+static void
+xbzrle_arrives_at_qemu(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_open(&play, JOB_SENDS);
+    play.server.on_command = go_well;
+    assert_null(job_config_option(&play.config, 'x', NULL));
+    play_start(&play);
+    assert_int_equal(play_end(&play), STATUS_DONE);
+    assert_true(qmp_server_capability(&play.server, "xbzrle"));
     play_close(&play);
 }
 
@@ -225,7 +241,7 @@ a_setting_that_qemu_does_not_have_is_named(void **state)
     (void)state;
     play_open(&play, JOB_SENDS);
     assert_null(job_config_option(&play.config, 'c', "teleport=on"));
-    assert_refused(&play, STATUS_FAILED, "no migration capability 'teleport'");
+    assert_refused(&play, STATUS_FAILED, "QEMU has no teleport=on");
     play_open(&play, JOB_SENDS);
     assert_null(job_config_option(&play.config, 'P', "max-bandwidth=fast"));
     assert_refused(&play, STATUS_FAILED, "'max-bandwidth': expected a number");
@@ -250,7 +266,8 @@ a_setting_that_qemu_refuses_or_forgets_is_named(void **state)
     play_open(&play, JOB_SENDS);
     qmp_server_answer(&play.server, "migrate-set-capabilities",
                       "{\"return\": {}}");
-    assert_refused(&play, STATUS_FAILED, "'events' is not as it was asked for");
+    assert_refused(&play, STATUS_FAILED,
+                   "'return-path' is not as it was asked for");
     play_open(&play, JOB_SENDS);
     qmp_server_answer(&play.server, "migrate-set-parameters",
                       "{\"return\": {}}");
@@ -939,7 +956,7 @@ wherever_qemu_is_lost_the_status_tells_what_is_known(void **state)
             assert_true(status == STATUS_UNKNOWN || status == STATUS_DONE);
         else
             assert_true(status == STATUS_FAILED ||
-                        (status == STATUS_UNKNOWN && at == 11));
+                        (status == STATUS_UNKNOWN && at == 13));
         play_close(&play);
     }
 }
@@ -1014,6 +1031,7 @@ main(void)
         cmocka_unit_test(
             by_default_nothing_is_left_over_from_an_earlier_migration),
         cmocka_unit_test(settings_arrive_at_qemu),
+        cmocka_unit_test(xbzrle_arrives_at_qemu),
         cmocka_unit_test(a_vm_in_the_wrong_state_is_refused),
         cmocka_unit_test(a_migration_under_way_is_left_alone),
         cmocka_unit_test(what_blocks_a_migration_is_named),
