@@ -75,8 +75,8 @@ on_status(void *owner)
     switch (receiver->job.progress.migration.status) {
     case MIGRATION_ACTIVE: log_info("migration: the VM is coming"); break;
     case MIGRATION_POSTCOPY_ACTIVE:
-        log_info("migration: the VM runs here by now (postcopy), the rest of "
-                 "its memory follows: it needs both hosts until that is done");
+        log_info("migration: postcopy: the VM goes on here, the rest of its "
+                 "memory follows: it needs both hosts until that is done");
         break;
     default: break;
     }

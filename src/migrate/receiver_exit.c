@@ -26,6 +26,24 @@ has_exited(const struct receiver *receiver)
            stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
+/* It has the guest that was taken, but not all of its memory yet. */
+static bool
+is_half(const struct receiver *receiver)
+{
+    return receiver->handover.state == DESTINATION_TAKEN &&
+           migration_is_postcopy(&receiver->job.progress.migration);
+}
+
+/* Nobody can bring it back. */
+static void
+lose_half(struct receiver *receiver)
+{
+    job_done(&receiver->job, STATUS_UNKNOWN,
+             "QEMU: has exited in postcopy, when the VM ran here and a part of "
+             "its memory was still at the source: the VM is lost; start it "
+             "anew from its disks");
+}
+
 /* Tell a QEMU that has exited from one whose connection is gone. */
 static void
 look_for_qemu(struct receiver *receiver)
@@ -35,6 +53,10 @@ look_for_qemu(struct receiver *receiver)
 
     if (exited && receiver->together) {
         log_info("QEMU: has exited");
+        if (is_half(receiver)) {
+            lose_half(receiver);
+            return;
+        }
         if (!receiver->handover.discarded && receiver->why[0] == '\0')
             snprintf(receiver->why, sizeof receiver->why,
                      "QEMU has exited; " USUAL_CAUSES);
@@ -42,7 +64,10 @@ look_for_qemu(struct receiver *receiver)
         return;
     }
     if (receiver->together && receiver->tries + 1 >= EXIT_TRIES) {
-        receiver_step(receiver, DESTINATION_QEMU_LOST);
+        if (is_half(receiver))
+            receiver_on_leave(receiver);
+        else
+            receiver_step(receiver, DESTINATION_QEMU_LOST);
         return;
     }
     if (exited)

@@ -5,9 +5,12 @@
  * A guest that has arrived waits for the source's word for as long as it takes.
  * Where only a farewell is waited for, the timer `leave` ends it:
  *
- *   taken, and the partner is there      5 s for its bye
- *   taken, and it is not                 5 s for it to come back and hear of it
+ *   taken and whole, the partner there   5 s for its bye
+ *   taken and whole, and it is not       5 s for it to come back and hear of it
  *   QEMU is gone                         5 s; less once the source has kept it
+ *   only a person can go on              3 s after the instruction
+ *
+ * In postcopy the guest is taken long before it is whole: that is waited for.
  */
 #include <stdio.h>
 #include <string.h>
@@ -180,6 +183,23 @@ report(struct receiver *receiver, enum exit_status status, const char *text)
              numbers);
 }
 
+/* In postcopy, by which the source's QEMU is still needed. */
+static bool
+is_half(const struct receiver *receiver)
+{
+    return migration_is_postcopy(&receiver->job.progress.migration) &&
+           receiver->there.migration.status != MIGRATION_COMPLETED;
+}
+
+static void
+report_half(struct receiver *receiver)
+{
+    job_done(&receiver->job, STATUS_UNKNOWN,
+             "migration: left in postcopy, at status '%s': the VM needs both "
+             "QEMUs until all of its memory is here, so end neither",
+             receiver->job.progress.migration.status_name);
+}
+
 static void
 finish(struct receiver *receiver, enum exit_status status)
 {
@@ -187,10 +207,14 @@ finish(struct receiver *receiver, enum exit_status status)
 
     switch (receiver->handover.state) {
     case DESTINATION_TAKEN:
-        report(receiver, status,
-               receiver->ran ? "VM: has arrived and runs"
-                             : "VM: has arrived and is paused, as it was; the "
-                               "command cont starts it");
+        if (is_half(receiver))
+            report_half(receiver);
+        else
+            report(receiver, status,
+                   receiver->ran
+                       ? "VM: has arrived and runs"
+                       : "VM: has arrived and is paused, as it was; the "
+                         "command cont starts it");
         break;
     case DESTINATION_EMPTY:
         job->runstate[0] = '\0';
@@ -214,14 +238,15 @@ static void
 watch_leave(struct receiver *receiver)
 {
     const struct handover_destination *handover = &receiver->handover;
-    int situation = (int)handover->state * 16 + (int)handover->heard * 2 +
-                    (handover->partner ? 1 : 0);
+    bool half = is_half(receiver);
+    int situation = (int)handover->state * 32 + (int)handover->heard * 4 +
+                    (half ? 2 : 0) + (handover->partner ? 1 : 0);
 
     if (situation == receiver->leave_for)
         return;
     receiver->leave_for = situation;
     timer_stop(receiver->leave);
-    if (handover->state == DESTINATION_TAKEN)
+    if (handover->state == DESTINATION_TAKEN && !half)
         timer_start(receiver->leave, FAREWELL_MS);
     else if (handover->state == DESTINATION_EMPTY ||
              handover->state == DESTINATION_DEAD)
@@ -260,13 +285,15 @@ receiver_on_leave(void *arg)
     finish(receiver, acts.status);
 }
 
-/* It waits on: a new tunnel, or mig-send --attach, may yet bring the word. */
+/* It waits on: a new tunnel, or mig-send --attach, may yet bring the word.  But
+ * not where the guest has all that can come by itself. */
 void
 receiver_handover_told(void *arg, enum handover_tell tell)
 {
     struct receiver *receiver = arg;
 
-    if (tell == TELL_TWO_GUESTS)
+    if (tell == TELL_TWO_GUESTS ||
+        (tell == TELL_RECOVER && receiver->handover.state == DESTINATION_TAKEN))
         timer_start(receiver->leave, INSTRUCTED_MS);
 }
 
@@ -356,11 +383,15 @@ receiver_handover_update(struct receiver *receiver, bool whole)
         snprintf(receiver->why, sizeof receiver->why, "%s",
                  receiver_cause(migration));
         receiver_step(receiver, DESTINATION_QEMU_FAILED);
+    } else if (receiver->handover.state == DESTINATION_TAKEN ||
+               receiver->handover.state == DESTINATION_STARTING) {
+        if (migration->status == MIGRATION_POSTCOPY_PAUSED)
+            receiver_step(receiver, DESTINATION_QEMU_BROKEN);
+        else
+            watch_leave(receiver);
     } else if (migration->status == MIGRATION_COMPLETED ||
                migration_is_postcopy(migration)) {
-        if (receiver->handover.state != DESTINATION_TAKEN &&
-            receiver->handover.state != DESTINATION_STARTING)
-            receiver_look(receiver);
+        receiver_look(receiver);
     }
 }
 

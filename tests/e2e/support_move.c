@@ -46,6 +46,13 @@ move_hurry(struct move *move)
 }
 
 void
+move_hurry_postcopy(struct move *move)
+{
+    qmp_do(move->source->qmp, "migrate-set-parameters",
+           json_pack("{s:i}", "max-postcopy-bandwidth", 0));
+}
+
+void
 move_finish(struct e2e *e2e, struct move *move)
 {
     process_expect(move->send, 0);

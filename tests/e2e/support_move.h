@@ -47,6 +47,12 @@ void move_start_slowly(struct e2e *e2e, struct move *move);
 void move_hurry(struct move *move);
 
 /**
+ * move_hurry_postcopy(move):
+ * The same for one in postcopy.
+ */
+void move_hurry_postcopy(struct move *move);
+
+/**
  * move_finish(e2e, move):
  * Wait until both helpers say that the guest has arrived, and check that it
  * has (move_check_arrival).
