@@ -4,12 +4,17 @@
 #include <string.h>
 
 #include "support_dialogue.h"
+#include "support_session_clock.h"
 #include "support_test.h"
 
 static const char inmigrate[] = "{\"return\": {\"status\": \"inmigrate\"}}";
 static const char paused[] = "{\"return\": {\"status\": \"paused\"}}";
 static const char done[] = "{\"return\": {}}";
 static const char completed[] = "{\"return\": {\"status\": \"completed\"}}";
+
+static const char postcopy[] =
+    "{\"return\": {\"status\": \"postcopy-active\"}}";
+static const char broken[] = "{\"return\": {\"status\": \"postcopy-paused\"}}";
 
 #define PLAN(multifd)                                           \
     "{\"type\":\"plan\",\"migration\":\"0a\",\"capabilities\":" \
@@ -186,6 +191,89 @@ a_plan_that_qemu_refuses_may_be_followed_by_another(void **state)
     dialogue_close(&dialogue);
 }
 
+static void
+what_qemu_does_not_take_of_a_plan_is_told(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    set_stage(&dialogue);
+    qmp_server_answer(
+        &dialogue.play.server, "migrate-set-capabilities",
+        "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no fault\"}}");
+    dialogue_start(&dialogue);
+    dialogue_hear(&dialogue, "facts");
+    dialogue_say(&dialogue, PLAN("false"));
+    assert_non_null(strstr(json_string_value(json_object_get(
+                               dialogue_hear(&dialogue, "refused"), "why")),
+                           "no fault"));
+    assert_false(dialogue.play.done);
+    assert_int_equal(count(&dialogue, "migrate-incoming"), 0);
+    dialogue_close(&dialogue);
+}
+
+/* It runs here, and most of its memory is still at the source. */
+static void
+take_in_postcopy(struct dialogue *dialogue)
+{
+    open_prepared(dialogue);
+    qmp_server_answer(&dialogue->play.server, "query-status", paused);
+    qmp_server_migration(&dialogue->play.server, "postcopy-active", postcopy);
+    dialogue_hear(dialogue, "arrived");
+    assert_int_equal(count(dialogue, "cont"), 0);
+    dialogue_say(dialogue, GIVEN);
+    dialogue_hear(dialogue, "running");
+    assert_int_equal(count(dialogue, "cont"), 1);
+}
+
+static void
+a_guest_in_postcopy_is_not_left_before_it_is_whole(void **state)
+{
+    struct dialogue dialogue;
+    struct play *play = &dialogue.play;
+
+    (void)state;
+    take_in_postcopy(&dialogue);
+    session_clock_speed(100);
+    stage_turns_in(&play->stage, 200);
+    assert_false(play->done);
+    qmp_server_migration(&play->server, "completed", completed);
+    assert_int_equal(play_end(play), STATUS_DONE);
+    session_clock_speed(1);
+    play_assert_message(play, "has arrived and runs");
+    dialogue_close(&dialogue);
+}
+
+static void
+a_postcopy_that_breaks_is_no_success(void **state)
+{
+    struct dialogue dialogue;
+    struct play *play = &dialogue.play;
+
+    (void)state;
+    take_in_postcopy(&dialogue);
+    qmp_server_migration(&play->server, "postcopy-paused", broken);
+    session_clock_speed(20);
+    assert_int_equal(play_end(play), STATUS_UNKNOWN);
+    session_clock_speed(1);
+    play_assert_message(play, "end neither");
+    assert_int_equal(count(&dialogue, "quit"), 0);
+    dialogue_close(&dialogue);
+}
+
+static void
+a_qemu_that_ends_in_postcopy_takes_the_guest_with_it(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    take_in_postcopy(&dialogue);
+    qmp_server_exit(&dialogue.play.server);
+    assert_int_equal(play_end(&dialogue.play), STATUS_UNKNOWN);
+    play_assert_message(&dialogue.play, "the VM is lost");
+    dialogue_close(&dialogue);
+}
+
 int
 main(void)
 {
@@ -197,6 +285,10 @@ main(void)
         cmocka_unit_test(a_guest_that_is_kept_is_discarded),
         cmocka_unit_test(settings_of_its_own_must_be_those_of_the_plan),
         cmocka_unit_test(a_plan_that_qemu_refuses_may_be_followed_by_another),
+        cmocka_unit_test(what_qemu_does_not_take_of_a_plan_is_told),
+        cmocka_unit_test(a_guest_in_postcopy_is_not_left_before_it_is_whole),
+        cmocka_unit_test(a_postcopy_that_breaks_is_no_success),
+        cmocka_unit_test(a_qemu_that_ends_in_postcopy_takes_the_guest_with_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
