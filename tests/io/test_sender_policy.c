@@ -225,6 +225,7 @@ guest_that_is_continued_after_the_switchover_leaves_it_open(void **state)
     on_timeout(&play, "pause");
     play_start(&play);
     WAIT_FOR(&play, "stop");
+    STAGE_UNTIL(&play.stage, count(&play, "query-status") > 2);
     qmp_server_answer(&play.server, "query-status",
                       "{\"return\": {\"status\": \"postmigrate\"}}");
     qmp_server_migration(&play.server, "failed", failed);
