@@ -93,6 +93,7 @@ init_progress(struct job *job)
         .auto_converge = config->auto_converge,
         .xbzrle = config->xbzrle,
         .multifd = config->multifd > 0,
+        .postcopy = config->convergence.postcopy,
     };
 
     progress_init(&job->progress, &options, loop_now_ms(job->loop));

@@ -43,22 +43,22 @@ struct sender {
     bool refused;          /* it was refused, and a line says so */
     bool interrupted;      /* a person asked for it */
     unsigned recounts;     /* looks at numbers that were not filled in yet */
-    struct plan plan;      /* see sender_plan.c */
 
     /* See sender_policy.c. */
+    bool paused;       /* the VM, by us: it is to run where it ends */
+    bool switching;    /* alone: postcopy was ordered, and not refused */
+    bool can_postcopy; /* it is on, and was not refused */
     struct convergence convergence;
     struct timer *policy;   /* when time alone may decide something */
     uint64_t stuck_said_ms; /* 0 if it was not */
-    bool paused;            /* the VM, by us: it is to run where it ends */
-    bool switching;         /* alone: postcopy was ordered, and not refused */
-    bool can_postcopy;      /* it is on, and was not refused */
+    struct plan plan;       /* see sender_plan.c */
 
     /* With a partner; see sender_meet.c. */
     struct partner_talk *talk;
-    bool together; /* there is a tunnel to a partner */
     struct gather *gather;
     json_t *facts;       /* of the QEMU here */
     json_t *their_facts; /* of the partner's */
+    bool together;       /* there is a tunnel to a partner */
     bool applied;
     bool planned;           /* the partner may act on the plan */
     bool prepared;          /* its QEMU waits */

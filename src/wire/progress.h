@@ -20,6 +20,7 @@ struct progress_options {
     bool auto_converge;
     bool xbzrle;
     bool multifd;
+    bool postcopy; /* may be started */
 };
 
 /* What is counted. */

@@ -234,6 +234,8 @@ collect_help(struct fields *fields, const struct progress *progress,
         add(fields, "--multifd 4 (more than one connection)");
     if (!set->auto_converge)
         add(fields, "--auto-converge (slows the guest down)");
+    if (!set->postcopy && !set->multifd)
+        add(fields, "--postcopy (the VM moves first, its memory follows)");
     if (view->expected_downtime_ms > (int64_t)set->downtime_limit_ms &&
         view->expected_downtime_ms < DOWNTIME_MAX_MS)
         add(fields, "--downtime-limit %" PRId64 " (it would end now)",

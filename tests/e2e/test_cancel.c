@@ -57,7 +57,9 @@ guest_that_dirties_faster_than_the_link_carries_is_named(struct e2e *e2e)
     move_prepare(e2e, &move, &guest_busy);
     tunnel_start(e2e, &move.tunnel);
     move_start(e2e, &move, NULL, ARGS("--max-bandwidth", "32M"));
-    process_wait_text(move.send, move.send->err, "converge");
+    process_wait_text(move.send, move.send->err,
+                      "stalled: remaining has not fallen for 3 iterations");
+    assert_true(process_said(move.send, "what would help: "));
     process_signal(move.send, SIGINT);
     assert_called_off(&move, 3);
 }

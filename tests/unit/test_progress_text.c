@@ -217,8 +217,10 @@ the_options_that_would_help_are_named(void **state)
     (void)state;
     assert_help(&options, 1000,
                 "--multifd 4 (more than one connection), or --auto-converge "
-                "(slows the guest down), or --downtime-limit 1100 (it would "
-                "end now)");
+                "(slows the guest down), or --postcopy (the VM moves first, "
+                "its memory follows), or --downtime-limit 1100 (it would end "
+                "now)");
+    options.postcopy = true;
     options.max_bandwidth = 100ULL * MIB;
     assert_help(&options, MIGRATION_ABSENT,
                 "a higher --max-bandwidth (now 100 MiB/s), or --auto-converge "
