@@ -211,10 +211,13 @@ take(struct sender *sender, const struct migration *migration)
     return decision != CONVERGENCE_NOTHING;
 }
 
-/* While it is being cancelled nothing else is decided. */
+/* While it is being cancelled, from here or from there, nothing else is
+ * decided. */
 static bool
 is_at_work(const struct sender *sender)
 {
+    if (sender->together && sender->handover.state == SOURCE_CANCELLING)
+        return false;
     return sender->state == SENDER_MIGRATING && !sender->job.over &&
            !sender->handed && sender->wish == STATUS_DONE;
 }

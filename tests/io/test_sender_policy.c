@@ -411,6 +411,36 @@ postcopy_that_is_refused_leaves_the_way_to_cancel_open(void **state)
 }
 
 static void
+only_begin(struct qmp_server *server, const char *name)
+{
+    if (strcmp(name, "migrate") == 0)
+        obey(server, name);
+}
+
+static void
+what_the_destination_cancels_is_not_paused(void **state)
+{
+    struct dialogue dialogue;
+    struct play *play = &dialogue.play;
+
+    (void)state;
+    open_together(&dialogue);
+    qmp_server_answer(&play->server, "migrate_cancel", error);
+    play->server.on_command = only_begin;
+    option(play, 't', "20"); /* of the faster clock */
+    option(play, JOB_OPTION_ON_TIMEOUT, "pause");
+    start_together(&dialogue);
+    WAIT_FOR(play, "migrate");
+    dialogue_say(&dialogue, "{\"type\":\"cancel\"}");
+    WAIT_FOR(play, "migrate_cancel");
+    session_clock_speed(50);
+    STAGE_UNTIL(&play->stage, count(play, "query-migrate") > 90);
+    session_clock_speed(1);
+    assert_int_equal(count(play, "stop"), 0);
+    dialogue_close(&dialogue);
+}
+
+static void
 set_partner(struct dialogue *dialogue, bool there)
 {
     const struct tunnel_view view = { .state = TUNNEL_READY,
@@ -550,6 +580,7 @@ main(void)
         cmocka_unit_test(postcopy_goes_by_way_of_the_handover),
         cmocka_unit_test(
             postcopy_that_is_refused_leaves_the_way_to_cancel_open),
+        cmocka_unit_test(what_the_destination_cancels_is_not_paused),
         cmocka_unit_test(postcopy_waits_for_the_partner),
         cmocka_unit_test(guest_that_was_paused_is_given_as_one_that_ran),
         cmocka_unit_test(
