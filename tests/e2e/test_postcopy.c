@@ -163,6 +163,26 @@ ctrl_c_in_postcopy_cancels_nothing(struct e2e *e2e)
     assert_moved(e2e, &move);
 }
 
+/* Both ends say what it is and leave both QEMUs as they are. */
+static void
+broken_postcopy_is_named_at_both_ends(struct e2e *e2e)
+{
+    struct move move;
+
+    prepare(e2e, &move);
+    move_start(e2e, &move, NULL, ARGS(SLOWLY));
+    watch_handover(&move);
+    process_kill(move.tunnel.client);
+    process_kill(move.tunnel.server);
+    process_expect(move.send, 5);
+    process_expect(move.recv, 5);
+    assert_true(process_said(move.send, "so end neither"));
+    assert_true(process_said(move.recv, "so end neither"));
+    assert_string_equal(vm_migration(move.source), "postcopy-paused");
+    assert_string_equal(vm_migration(move.destination), "postcopy-paused");
+    assert_false(strcmp(vm_state(move.source), "running") == 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -171,6 +191,7 @@ main(int argc, char **argv)
         E2E_TEST(preempting_guest_gets_its_pages_over_a_channel_of_their_own),
         E2E_TEST(paused_guest_arrives_paused),
         E2E_TEST(ctrl_c_in_postcopy_cancels_nothing),
+        E2E_TEST(broken_postcopy_is_named_at_both_ends),
     };
 
     e2e_select(argc, argv);

@@ -560,6 +560,30 @@ time_counts_from_the_beginning_and_not_from_the_attachment(void **state)
     dialogue_close(&dialogue);
 }
 
+/* Though it may have been ordered before. */
+static void
+postcopy_is_started_after_an_attachment(void **state)
+{
+    struct dialogue dialogue;
+    struct play *play = &dialogue.play;
+
+    (void)state;
+    open_together(&dialogue);
+    json_object_set_new(
+        json_array_get(play->server.capabilities,
+                       json_array_size(play->server.capabilities) - 1),
+        "state", json_true());
+    play->config.attach = true;
+    postcopy_soon(play);
+    qmp_server_answer(&play->server, "query-migrate", attached);
+    dialogue_start(&dialogue);
+    WAIT_FOR(play, "migrate-start-postcopy");
+    play_cancel(play);
+    stage_rest(&play->stage);
+    assert_int_equal(count(play, "migrate_cancel"), 0);
+    dialogue_close(&dialogue);
+}
+
 int
 main(void)
 {
@@ -589,6 +613,7 @@ main(void)
             what_either_qemu_can_not_do_is_said_before_anything_starts),
         cmocka_unit_test(
             time_counts_from_the_beginning_and_not_from_the_attachment),
+        cmocka_unit_test(postcopy_is_started_after_an_attachment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
