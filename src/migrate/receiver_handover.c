@@ -8,7 +8,7 @@
  *   taken and whole, the partner there   5 s for its bye
  *   taken and whole, and it is not       5 s for it to come back and hear of it
  *   QEMU is gone                         5 s; less once the source has kept it
- *   only a person can go on              3 s after the instruction
+ *   taken, and the postcopy is broken    3 s: only a person can go on
  *
  * In postcopy the guest is taken long before it is whole: that is waited for.
  */
@@ -239,14 +239,18 @@ watch_leave(struct receiver *receiver)
 {
     const struct handover_destination *handover = &receiver->handover;
     bool half = is_half(receiver);
-    int situation = (int)handover->state * 32 + (int)handover->heard * 4 +
-                    (half ? 2 : 0) + (handover->partner ? 1 : 0);
+    bool broken = half && handover->broken;
+    int situation = (int)handover->state * 64 + (int)handover->heard * 8 +
+                    (broken ? 4 : 0) + (half ? 2 : 0) +
+                    (handover->partner ? 1 : 0);
 
     if (situation == receiver->leave_for)
         return;
     receiver->leave_for = situation;
     timer_stop(receiver->leave);
-    if (handover->state == DESTINATION_TAKEN && !half)
+    if (handover->state == DESTINATION_TAKEN && broken)
+        timer_start(receiver->leave, INSTRUCTED_MS);
+    else if (handover->state == DESTINATION_TAKEN && !half)
         timer_start(receiver->leave, FAREWELL_MS);
     else if (handover->state == DESTINATION_EMPTY ||
              handover->state == DESTINATION_DEAD)
@@ -285,15 +289,13 @@ receiver_on_leave(void *arg)
     finish(receiver, acts.status);
 }
 
-/* It waits on: a new tunnel, or mig-send --attach, may yet bring the word.  But
- * not where the guest has all that can come by itself. */
+/* It waits on: a new tunnel, or mig-send --attach, may yet bring the word. */
 void
 receiver_handover_told(void *arg, enum handover_tell tell)
 {
     struct receiver *receiver = arg;
 
-    if (tell == TELL_TWO_GUESTS ||
-        (tell == TELL_RECOVER && receiver->handover.state == DESTINATION_TAKEN))
+    if (tell == TELL_TWO_GUESTS)
         timer_start(receiver->leave, INSTRUCTED_MS);
 }
 

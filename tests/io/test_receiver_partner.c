@@ -6,6 +6,7 @@
 #include "support_dialogue.h"
 #include "support_session_clock.h"
 #include "support_test.h"
+#include "tunnel/control_socket.h"
 
 static const char inmigrate[] = "{\"return\": {\"status\": \"inmigrate\"}}";
 static const char paused[] = "{\"return\": {\"status\": \"paused\"}}";
@@ -264,7 +265,11 @@ a_postcopy_that_breaks_is_no_success(void **state)
     (void)state;
     take_in_postcopy(&dialogue);
     qmp_server_migration(&play->server, "postcopy-paused", broken);
+    stage_rest(&play->stage); /* it has been told what to do */
     session_clock_speed(20);
+    control_socket_state(
+        dialogue.socket,
+        &(struct tunnel_view){ .state = TUNNEL_READY, .session = "3f2a1b2c" });
     assert_int_equal(play_end(play), STATUS_UNKNOWN);
     session_clock_speed(1);
     play_assert_message(play, "end neither");
