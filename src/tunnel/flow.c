@@ -157,7 +157,9 @@ drain(struct flow *flow)
 {
     if (flow->blocked || flow_empty(flow))
         return;
-    if (flow->pipe.held > 0)
+    if (flow->drops)
+        ring_release(&flow->ring, flow->ring.start + ring_length(&flow->ring));
+    else if (flow->pipe.held > 0)
         drain_pipe(flow);
     else
         drain_ring(flow);
@@ -167,12 +169,30 @@ drain(struct flow *flow)
 static void
 pass_on_eof(struct flow *flow)
 {
-    if (transport_shutdown_write(flow->to) == 0)
+    if (flow->drops || transport_shutdown_write(flow->to) == 0)
         flow->state = FLOW_ENDED;
     else if (errno == EAGAIN)
         flow->blocked = true;
     else
         flow_fail(flow, FLOW_WRITE_FAILED);
+}
+
+void
+flow_drop(struct flow *flow)
+{
+    flow->drops = true;
+    flow->may_splice = false;
+    pipe_fini(&flow->pipe);
+    flow->blocked = false;
+    if (flow->state == FLOW_WRITE_FAILED)
+        flow->state = FLOW_OPEN; /* what was read of its end is read again */
+}
+
+void
+flow_give_up(struct flow *flow)
+{
+    if (flow->state == FLOW_READ_FAILED)
+        flow->state = FLOW_EOF;
 }
 
 void

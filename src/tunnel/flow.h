@@ -10,7 +10,8 @@
  *   READ_FAILED   no      what is left
  *   WRITE_FAILED  no      no
  *
- * A stream that broke off stays READ_FAILED: it is never passed on as ended.
+ * A stream that broke off stays READ_FAILED: it is never passed on as ended,
+ * unless the owner says so (flow_give_up).
  */
 #ifndef TUNNEL_FLOW_H
 #define TUNNEL_FLOW_H
@@ -42,6 +43,7 @@ struct flow {
     struct tail tail; /* of what went through the ring */
     enum flow_state state;
     bool blocked; /* the last write, or the end, found no room */
+    bool drops;   /* flow_drop was called */
     int error;    /* errno of the failure */
 };
 
@@ -60,6 +62,15 @@ void flow_fini(struct flow *flow);
  * Move bulk through a pipe in the kernel, where both transports can.
  */
 void flow_allow_splice(struct flow *flow);
+
+/**
+ * flow_drop(flow):
+ * flow_give_up(flow):
+ * ${flow}->to, or ${flow}->from, is gone, and that is no failure.  From now on
+ * what is read goes nowhere, or what was read is all there is.
+ */
+void flow_drop(struct flow *flow);
+void flow_give_up(struct flow *flow);
 
 /**
  * flow_step(flow, readable):

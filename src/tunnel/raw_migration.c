@@ -23,7 +23,14 @@
  *   -               yes      runs     wait; a new accept starts it over, or
  *                                     is the next migration's (abandoned)
  *   -               yes      fires    close all: idle
+ *
+ * At the destination, that QEMU breaks off a channel after the first is no bad
+ * end: it does so when it is done, too, with bytes unread that it has no need
+ * of, a moment before it says on the main channel that it has the VM.  That one
+ * has to end then, within MAIN_MS, and so has the source's end of the other.
  */
+enum { MAIN_MS = 10000 };
+
 struct raw_channel {
     struct raw_migration *migration;
     unsigned number;
@@ -36,6 +43,7 @@ struct raw_migration {
     struct raw_migration_options options;
     TAILQ_HEAD(raw_channel_list, raw_channel) channels;
     struct timer *timer;
+    struct timer *main_end; /* by when the main channel has to end */
     uint64_t last_accept_ms;
     bool broken;
     bool unconfirmed;
@@ -91,6 +99,13 @@ on_timer(void *arg)
     migration->options.on_idle(migration->options.arg);
 }
 
+static bool
+is_further(const struct raw_channel *channel)
+{
+    return channel->migration->options.source == SIDE_NET &&
+           channel->number > 1;
+}
+
 /*
  * At the destination anybody who gets as far as a first channel's host can add
  * another one.  None of QEMU's fails before its first 64 bytes (MultiFDInit_t
@@ -102,8 +117,7 @@ is_stray(const struct raw_channel *channel, const struct relay_report *report)
 {
     enum { FIRST_BYTES = 64 };
 
-    return channel->migration->options.source == SIDE_NET &&
-           channel->number > 1 && report->bytes[SIDE_NET] < FIRST_BYTES &&
+    return is_further(channel) && report->bytes[SIDE_NET] < FIRST_BYTES &&
            report->bytes[SIDE_QEMU] == 0;
 }
 
@@ -131,6 +145,44 @@ on_relay_end(void *arg, struct relay *relay)
         migration->options.on_idle(migration->options.arg);
 }
 
+static void
+on_qemu_lost(void *arg, struct relay *relay)
+{
+    struct raw_channel *channel = arg;
+
+    (void)relay;
+    log_debug("channel %u: broken off by QEMU", channel->number);
+    timer_start(channel->migration->main_end, MAIN_MS);
+}
+
+/* The channels that QEMU broke off have had their time. */
+static void
+on_main_end(void *arg)
+{
+    struct raw_migration *migration = arg;
+    struct raw_channel *channel, *next;
+
+    channel = TAILQ_FIRST(&migration->channels);
+    if (migration->broken || channel == NULL)
+        return;
+    if (channel->number == 1 && !relay_qemu_hung_up(channel->relay)) {
+        raw_migration_break(migration);
+        migration->options.on_broken(migration->options.arg);
+        return;
+    }
+    if (channel->number == 1) {
+        timer_start(migration->main_end, MAIN_MS);
+        return;
+    }
+    for (; channel != NULL; channel = next) {
+        next = TAILQ_NEXT(channel, entry);
+        if (relay_lost_qemu(channel->relay))
+            channel_free(channel);
+    }
+    if (TAILQ_EMPTY(&migration->channels))
+        migration->options.on_idle(migration->options.arg);
+}
+
 struct raw_migration *
 raw_migration_new(const struct raw_migration_options *options)
 {
@@ -141,7 +193,10 @@ raw_migration_new(const struct raw_migration_options *options)
     migration->options = *options;
     TAILQ_INIT(&migration->channels);
     migration->timer = timer_new(options->loop, on_timer, migration);
-    if (migration->timer == NULL) {
+    migration->main_end = timer_new(options->loop, on_main_end, migration);
+    if (migration->timer == NULL || migration->main_end == NULL) {
+        timer_free(migration->timer);
+        timer_free(migration->main_end);
         free(migration);
         return NULL;
     }
@@ -155,6 +210,7 @@ raw_migration_free(struct raw_migration *migration)
         return;
     raw_migration_close_now(migration);
     timer_free(migration->timer);
+    timer_free(migration->main_end);
     free(migration);
 }
 
@@ -188,6 +244,7 @@ raw_migration_add(struct raw_migration *migration,
         .early = options->early,
         .early_bytes = options->early_bytes,
         .on_end = on_relay_end,
+        .on_qemu_lost = is_further(channel) ? on_qemu_lost : NULL,
         .arg = channel,
     });
     if (channel->relay == NULL) {

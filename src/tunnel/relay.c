@@ -25,7 +25,8 @@
  *   QEMU can't be read or written   what QEMU wrote before may be the reason
  *                                   of it, so pass that on first, and reset
  *                                   TCP when the far end has it (or after
- *                                   LINGER_MS): then the channel has ended
+ *                                   LINGER_MS): then the channel has ended;
+ *                                   with on_qemu_lost it has ended in order
  */
 enum {
     RING_BYTES = 256 << 10,
@@ -52,6 +53,8 @@ struct relay {
     uint64_t linger_until_ms; /* 0 while QEMU has not failed */
     struct timer *timer;
     void (*on_end)(void *arg, struct relay *relay);
+    void (*on_qemu_lost)(void *arg, struct relay *relay);
+    bool lost_qemu; /* and said so, or is about to */
     void *arg;
 };
 
@@ -136,13 +139,33 @@ is_refused(const struct relay *relay)
     return greeting_begins(back->head, back->head_bytes);
 }
 
+/* QEMU has gone, and nobody minds. */
+static void
+lose_qemu(struct relay *relay)
+{
+    struct flow *from = &relay->sides[SIDE_QEMU].flow;
+    struct flow *to = &relay->sides[SIDE_NET].flow;
+
+    relay->lost_qemu = true;
+    flow_give_up(from);
+    flow_step(from, true);
+    flow_give_up(from);
+    flow_step(from, false);
+    flow_drop(to);
+    flow_step(to, true);
+}
+
 /* Return whether the relay has ended. */
 static bool
 settle(struct relay *relay)
 {
-    int net_error = side_error(relay, SIDE_NET);
-    int qemu_error = side_error(relay, SIDE_QEMU);
     uint64_t now = loop_now_ms(relay->loop);
+    int net_error, qemu_error;
+
+    if (relay->on_qemu_lost != NULL && side_error(relay, SIDE_QEMU) != 0)
+        lose_qemu(relay);
+    net_error = side_error(relay, SIDE_NET);
+    qemu_error = side_error(relay, SIDE_QEMU);
 
     if (net_error == 0 && is_refused(relay))
         net_error = ECONNREFUSED;
@@ -174,8 +197,12 @@ settle(struct relay *relay)
 static void
 settle_and_report(struct relay *relay)
 {
+    bool had_qemu = !relay->lost_qemu;
+
     if (settle(relay))
         relay->on_end(relay->arg, relay);
+    else if (had_qemu && relay->lost_qemu)
+        relay->on_qemu_lost(relay->arg, relay);
 }
 
 static void
@@ -243,6 +270,7 @@ relay_new(const struct relay_options *options)
     }
     relay->loop = options->loop;
     relay->on_end = options->on_end;
+    relay->on_qemu_lost = options->on_qemu_lost;
     relay->arg = options->arg;
     relay->start_ms = loop_now_ms(options->loop);
     relay->sides[SIDE_QEMU].transport = options->sides[SIDE_QEMU];
@@ -279,6 +307,12 @@ relay_break(struct relay *relay)
 {
     if (relay->end == RELAY_OPEN)
         finish(relay, RELAY_TORN_DOWN, 0);
+}
+
+bool
+relay_lost_qemu(const struct relay *relay)
+{
+    return relay->lost_qemu;
 }
 
 bool

@@ -45,6 +45,14 @@ struct relay_options {
      * may free the relay.  Not called after relay_break.
      */
     void (*on_end)(void *arg, struct relay *relay);
+
+    /**
+     * on_qemu_lost(arg, relay):
+     * QEMU has broken off its connection.  That counts as its end, and what
+     * else comes for it is dropped: the owner judges by another channel, and
+     * may end this one.  Told once.  NULL where that is RELAY_QEMU_LOST.
+     */
+    void (*on_qemu_lost)(void *arg, struct relay *relay);
     void *arg;
 };
 
@@ -66,6 +74,12 @@ void relay_free(struct relay *relay);
  * End a relay that has not ended.
  */
 void relay_break(struct relay *relay);
+
+/**
+ * relay_lost_qemu(relay):
+ * Return whether on_qemu_lost was called.
+ */
+bool relay_lost_qemu(const struct relay *relay);
 
 /**
  * relay_confirms(relay, source):

@@ -30,9 +30,12 @@
  * A channel whose transport is lost waits for the next one, for as long as
  * resume_timeout_ms.  A channel that fails, or waits too long, ends the session
  * with a reason: QEMU's connections are closed at once, the peer is told by
- * RESET on each channel and by END on channel 0.  When every channel is
- * finished the session is complete.  What has ended stays around for the client
- * to hear of it, with channel 0, for linger_ms.
+ * RESET on each channel and by END on channel 0.  That QEMU breaks off a
+ * channel after the first is no failure: it does so when it is done, too, with
+ * bytes unread that it has no need of, a moment before it says on channel 1
+ * that it has the VM.  Channel 1 has to end then, within MAIN_MS.  When every
+ * channel is finished the session is complete.  What has ended stays around for
+ * the client to hear of it, with channel 0, for linger_ms.
  *
  * A session that is complete does not end while drivers are attached at both
  * ends, for they talk through it; it waits for one of them to leave, for
@@ -49,6 +52,7 @@ enum {
     HELPERS_MS = 30000,
     AWAY_MS = 5000, /* what is lost is back within that, or stays away long */
     PATIENCE_MS = 5000,
+    MAIN_MS = 10000, /* for channel 1 to end after another one has */
     CHANNELS_MAX = 1024,
 };
 
@@ -85,6 +89,7 @@ struct server_session {
     uint64_t start_ms; /* of the migration */
     uint64_t flush_until_ms;
     struct timer *linger;
+    struct timer *main_end; /* by when channel 1 has to end */
 };
 
 static struct served *
@@ -321,6 +326,27 @@ on_failed(void *arg, enum reason reason)
 }
 
 static void
+on_local_lost(void *arg)
+{
+    struct served *served = arg;
+
+    log_debug("%s channel %u: broken off by QEMU", served->session->label,
+              (unsigned)served->number);
+    if (!served->session->ended && !timer_pending(served->session->main_end))
+        timer_start(served->session->main_end, MAIN_MS);
+}
+
+static void
+on_main_end(void *arg)
+{
+    struct server_session *session = arg;
+    const struct served *main = find_channel(session, 1);
+
+    if (!session->ended && !session_channel_local_ended(main->channel))
+        server_session_end(session, REASON_DESTINATION_CLOSED);
+}
+
+static void
 connect_next(struct server_session *session)
 {
     struct served *served;
@@ -468,6 +494,7 @@ served_new(struct server_session *session)
         .on_finished = on_finished,
         .on_failed = on_failed,
         .local_reason = REASON_DESTINATION_CLOSED,
+        .on_local_lost = served->number > 1 ? on_local_lost : NULL,
         .arg = served,
     });
     TAILQ_INSERT_TAIL(&session->channels, served, entry);
@@ -611,6 +638,7 @@ server_session_new(const struct server_session_options *options)
     TAILQ_INIT(&session->channels);
     session->look = timer_new(options->loop, on_look, session);
     session->linger = timer_new(options->loop, on_linger_over, session);
+    session->main_end = timer_new(options->loop, on_main_end, session);
     session->helpers = timer_new(options->loop, on_helpers_timer, session);
     session->gate = qemu_gate_new(&(struct qemu_gate_options){
         .loop = options->loop,
@@ -621,7 +649,8 @@ server_session_new(const struct server_session_options *options)
         .arg = session,
     });
     if (session->look == NULL || session->linger == NULL ||
-        session->helpers == NULL || session->gate == NULL)
+        session->main_end == NULL || session->helpers == NULL ||
+        session->gate == NULL)
         goto fail;
     session->control = control_port_new(
         &(struct control_port_options){
@@ -658,6 +687,7 @@ server_session_free(struct server_session *session)
     qemu_gate_free(session->gate);
     timer_free(session->look);
     timer_free(session->linger);
+    timer_free(session->main_end);
     timer_free(session->helpers);
     free(session);
 }

@@ -59,10 +59,12 @@ struct session_channel {
     bool local_blocked;      /* it took less than it was offered */
     bool local_drained;      /* there was nothing more to read */
     bool local_failed;       /* it can't be read or written any more */
-    bool local_first;        /* it ended before the peer's end was known */
-    bool told_finished;      /* on_finished was called, for this transport */
-    bool failing;            /* session_channel_reset was called */
-    bool deaf;               /* the peer gave up or lied: it is read no more */
+    bool dropping;           /* and that is no failure: see on_local_lost */
+    bool told_dropping;
+    bool local_first;   /* it ended before the peer's end was known */
+    bool told_finished; /* on_finished was called, for this transport */
+    bool failing;       /* session_channel_reset was called */
+    bool deaf;          /* the peer gave up or lied: it is read no more */
     uint64_t replayed_bytes;
     struct tail out_tail;
     struct tail in_tail;
@@ -133,6 +135,18 @@ read_local_once(struct session_channel *channel)
     return false;
 }
 
+/* Nobody is there for what has come. */
+static void
+drop(struct session_channel *channel)
+{
+    size_t bytes = ring_length(&channel->in);
+
+    ring_release(&channel->in, channel->in.start + bytes);
+    channel_delivered(&channel->machine, bytes);
+    if (channel_fin_due(&channel->machine))
+        channel_fin_delivered(&channel->machine);
+}
+
 static void
 deliver(struct session_channel *channel)
 {
@@ -140,6 +154,8 @@ deliver(struct session_channel *channel)
     int count;
     ssize_t n;
 
+    if (channel->dropping)
+        drop(channel);
     if (channel->local == NULL || channel->local_failed)
         return;
     count = ring_bytes_iov(&channel->in, channel->in.start, iov);
@@ -171,6 +187,16 @@ read_last_words(struct session_channel *channel)
     while (!channel->machine.out.ended && may_read(channel) > 0)
         if (!read_local_once(channel))
             break;
+}
+
+static void
+lose_local(struct session_channel *channel)
+{
+    channel->dropping = true;
+    read_last_words(channel);
+    if (!channel->machine.out.ended)
+        channel_end(&channel->machine);
+    drop(channel);
 }
 
 /* There is no way on; what else the peer says does not count. */
@@ -281,7 +307,10 @@ step(struct session_channel *channel, bool net_readable)
         read_net(channel);
     deliver(channel);
     carry_local(channel);
-    if (channel->local_failed && !channel->failing) {
+    if (channel->local_failed && channel->options.on_local_lost != NULL &&
+        !channel->dropping)
+        lose_local(channel);
+    if (channel->local_failed && !channel->dropping && !channel->failing) {
         read_last_words(channel);
         channel_reset(&channel->machine, channel->options.local_reason);
     }
@@ -305,7 +334,7 @@ settle(struct session_channel *channel)
     if (lost != NULL)
         close_net(channel, false);
     rearm(channel);
-    if (broken == REASON_NONE && channel->local_failed)
+    if (broken == REASON_NONE && channel->local_failed && !channel->dropping)
         broken = channel->options.local_reason;
     if (broken != REASON_NONE && !channel->failing) {
         channel->failing = true;
@@ -317,6 +346,9 @@ settle(struct session_channel *channel)
         channel->options.on_finished(channel->options.arg);
     } else if (lost != NULL && !channel->failing) {
         channel->options.on_lost(channel->options.arg, lost, in_order);
+    } else if (channel->dropping && !channel->told_dropping) {
+        channel->told_dropping = true; /* now, or with the next event */
+        channel->options.on_local_lost(channel->options.arg);
     }
 }
 
@@ -526,6 +558,12 @@ bool
 session_channel_ended(const struct session_channel *channel)
 {
     return channel->machine.in.has_final && !channel->local_first;
+}
+
+bool
+session_channel_local_ended(const struct session_channel *channel)
+{
+    return channel->machine.out.ended;
 }
 
 void

@@ -47,6 +47,14 @@ struct session_channel_options {
      */
     void (*on_failed)(void *arg, enum reason reason);
     enum reason local_reason;
+
+    /**
+     * on_local_lost(arg):
+     * The local stream can't be read or written any more.  That counts as its
+     * end, and what else comes for it is dropped: the owner judges by another
+     * channel.  NULL where a local stream that fails is a failure.
+     */
+    void (*on_local_lost)(void *arg);
     void *arg;
 };
 
@@ -144,6 +152,12 @@ struct transport *session_channel_take_local(struct session_channel *channel);
 bool session_channel_connected(const struct session_channel *channel);
 bool session_channel_complete(const struct session_channel *channel);
 bool session_channel_ended(const struct session_channel *channel);
+
+/**
+ * session_channel_local_ended(channel):
+ * Return whether the local stream has been read to its end.
+ */
+bool session_channel_local_ended(const struct session_channel *channel);
 
 /**
  * session_channel_report(channel, report):

@@ -5,6 +5,7 @@
 #include "support_capture.h"
 #include "support_net.h"
 #include "support_server_rig.h"
+#include "support_session_clock.h"
 #include "support_stage.h"
 #include "support_test.h"
 
@@ -123,7 +124,7 @@ one_channel_reset_by_its_source_tears_down_all(void **state)
 }
 
 static void
-one_channel_broken_by_qemu_tears_down_all(void **state)
+a_main_channel_broken_by_qemu_tears_down_all(void **state)
 {
     const struct raw_server_options options = server_rig_defaults();
     struct server_rig rig;
@@ -131,16 +132,87 @@ one_channel_broken_by_qemu_tears_down_all(void **state)
     (void)state;
     server_rig_open_ready(&rig, &options);
     server_rig_begin(&rig, 3);
-    peer_read(&rig.qemu.peers[2], false);
-    peer_say(&rig.sources[2], multifd_init, sizeof multifd_init);
+    peer_read(&rig.qemu.peers[0], false);
+    peer_say(&rig.sources[0], multifd_init, sizeof multifd_init);
     STAGE_UNTIL(&rig.stage,
-                peer_pending(&rig.qemu.peers[2]) == sizeof multifd_init);
-    peer_do(&rig.qemu.peers[2], PEER_CLOSE);
+                peer_pending(&rig.qemu.peers[0]) == sizeof multifd_init);
+    peer_do(&rig.qemu.peers[0], PEER_CLOSE);
     server_rig_assert_done(&rig, STATUS_FAILED);
     for (unsigned i = 0; i < 3; i++)
         server_rig_assert_dropped(&rig, &rig.sources[i]);
-    STAGE_UNTIL(&rig.stage, peer_ended(&rig.qemu.peers[0]) &&
-                                peer_ended(&rig.qemu.peers[1]));
+    STAGE_UNTIL(&rig.stage, peer_ended(&rig.qemu.peers[1]) &&
+                                peer_ended(&rig.qemu.peers[2]));
+    server_rig_close(&rig);
+}
+
+/* A migration of two channels, of which QEMU breaks off the second. */
+static void
+break_second_channel(struct server_rig *rig)
+{
+    server_rig_begin(rig, 2);
+    peer_read(&rig->qemu.peers[1], false);
+    peer_say(&rig->sources[1], multifd_init, sizeof multifd_init);
+    STAGE_UNTIL(&rig->stage,
+                peer_pending(&rig->qemu.peers[1]) == sizeof multifd_init);
+    peer_do(&rig->qemu.peers[1], PEER_CLOSE);
+    STAGE_UNTIL(&rig->stage, rig->sources[1].eof);
+}
+
+static void
+what_qemu_leaves_unread_on_a_further_channel_does_not_matter(void **state)
+{
+    const struct raw_server_options options = server_rig_defaults();
+    struct server_rig rig;
+
+    (void)state;
+    server_rig_open_ready(&rig, &options);
+    break_second_channel(&rig);
+    peer_send(&rig.sources[1], 1, 3 << 20, PEER_END); /* for nobody */
+    STAGE_UNTIL(&rig.stage, rig.sources[1].sent == 3 << 20);
+    assert_int_equal(rig.sources[1].write_error, 0);
+    peer_say(&rig.qemu.peers[0], "done", 4);
+    STAGE_UNTIL(&rig.stage, rig.sources[0].received == 4);
+    assert_int_equal(rig.dones, 0);
+    peer_do(&rig.qemu.peers[0], PEER_END);
+    peer_do(&rig.sources[0], PEER_END);
+    server_rig_assert_done(&rig, STATUS_DONE);
+    server_rig_close(&rig);
+}
+
+static void
+a_further_channel_that_qemu_breaks_off_alone_ends_the_migration_later(
+    void **state)
+{
+    const struct raw_server_options options = server_rig_defaults();
+    struct server_rig rig;
+
+    (void)state;
+    server_rig_open_ready(&rig, &options);
+    session_clock_speed(20);
+    break_second_channel(&rig);
+    server_rig_assert_done(&rig, STATUS_FAILED);
+    session_clock_speed(1);
+    server_rig_assert_dropped(&rig, &rig.sources[0]);
+    STAGE_UNTIL(&rig.stage, peer_ended(&rig.qemu.peers[0]));
+    server_rig_close(&rig);
+}
+
+/* As a stranger's, which has all the time in the world. */
+static void
+what_was_broken_off_by_qemu_is_not_waited_for_long(void **state)
+{
+    const struct raw_server_options options = server_rig_defaults();
+    struct server_rig rig;
+
+    (void)state;
+    server_rig_open_ready(&rig, &options);
+    break_second_channel(&rig);
+    peer_do(&rig.qemu.peers[0], PEER_END);
+    peer_do(&rig.sources[0], PEER_END);
+    session_clock_speed(20);
+    peer_say(&rig.sources[1], "still here", 10);
+    server_rig_assert_done(&rig, STATUS_DONE);
+    session_clock_speed(1);
     server_rig_close(&rig);
 }
 
@@ -331,7 +403,12 @@ main(void)
             a_migration_without_the_last_word_of_its_return_path_is_not_done),
         cmocka_unit_test(a_stranger_who_joins_and_breaks_off_harms_nobody),
         cmocka_unit_test(one_channel_reset_by_its_source_tears_down_all),
-        cmocka_unit_test(one_channel_broken_by_qemu_tears_down_all),
+        cmocka_unit_test(a_main_channel_broken_by_qemu_tears_down_all),
+        cmocka_unit_test(
+            what_qemu_leaves_unread_on_a_further_channel_does_not_matter),
+        cmocka_unit_test(
+            a_further_channel_that_qemu_breaks_off_alone_ends_the_migration_later),
+        cmocka_unit_test(what_was_broken_off_by_qemu_is_not_waited_for_long),
         cmocka_unit_test(the_next_migration_may_follow_a_broken_one),
         cmocka_unit_test(each_channel_has_a_line_at_its_end),
         cmocka_unit_test(a_server_with_nothing_to_do_stops_at_once),

@@ -115,6 +115,78 @@ channels_reach_qemu_in_their_order(void **state)
     sessions_close(rig);
 }
 
+/* A migration with a second channel, which QEMU breaks off. */
+static struct session_peer *
+break_second_channel(struct sessions *rig, struct sessions_migration *now)
+{
+    struct session_peer *second = sessions_channel(rig, 'A', "", 2);
+    struct peer *qemu = &now->qemu->peers[1];
+
+    STAGE_UNTIL(&rig->stage, now->qemu->count == 2);
+    peer_read(qemu, false);
+    session_peer_data(second, 1, 0, 1000);
+    STAGE_UNTIL(&rig->stage, peer_pending(qemu) == 1000);
+    peer_close(qemu);
+    STAGE_UNTIL(&rig->stage, second->frames[FRAME_FIN] == 1);
+    return second;
+}
+
+static void
+what_qemu_leaves_unread_on_a_further_channel_does_not_matter(void **state)
+{
+    struct session_server_options options = sessions_defaults();
+    struct sessions_migration now;
+    struct session_peer *second;
+    const char *said;
+    struct sessions *rig;
+
+    (void)state;
+    options.once = true;
+    capture_start();
+    rig = sessions_open(&options, false);
+    now = sessions_migrate(rig, 'A', "", sessions_qemu(rig, "dest"));
+    second = break_second_channel(rig, &now);
+    session_peer_data(second, 1, 1000, 500); /* for nobody */
+    session_peer_frame(second,
+                       (struct frame){ .type = FRAME_FIN, .offset = 1500 });
+    STAGE_UNTIL(&rig->stage, session_peer_ended(second));
+    assert_int_equal(second->last[FRAME_ACK].offset, 1500);
+    assert_int_equal(second->frames[FRAME_RESET], 0);
+    sessions_finish(rig, &now);
+    STAGE_UNTIL(&rig->stage, rig->dones == 1);
+    said = capture_stop();
+    assert_int_equal(rig->status, STATUS_DONE);
+    assert_int_equal(capture_count(said, ": completed; 2 channels"), 1);
+    sessions_close(rig);
+}
+
+static void
+a_further_channel_that_qemu_breaks_off_alone_ends_the_session_later(
+    void **state)
+{
+    struct session_server_options options = sessions_defaults();
+    struct sessions_migration now;
+    const char *said;
+    struct sessions *rig;
+
+    (void)state;
+    options.once = true;
+    capture_start();
+    rig = sessions_open(&options, false);
+    now = sessions_migrate(rig, 'A', "", sessions_qemu(rig, "dest"));
+    session_clock_speed(20);
+    break_second_channel(rig, &now);
+    sessions_told(rig, now.control, REASON_DESTINATION_CLOSED);
+    sessions_leave(rig, &now);
+    STAGE_UNTIL(&rig->stage, rig->dones == 1);
+    session_clock_speed(1);
+    said = capture_stop();
+    assert_int_equal(rig->status, STATUS_FAILED);
+    assert_int_equal(capture_count(said, ": destination closed; 2 channels"),
+                     1);
+    sessions_close(rig);
+}
+
 static void
 a_greeting_may_come_byte_by_byte(void **state)
 {
@@ -414,6 +486,10 @@ main(void)
         cmocka_unit_test(a_stream_that_ends_early_is_told_as_cancelled),
         cmocka_unit_test(ready_is_told_when_qemu_listens_and_taken_back),
         cmocka_unit_test(channels_reach_qemu_in_their_order),
+        cmocka_unit_test(
+            what_qemu_leaves_unread_on_a_further_channel_does_not_matter),
+        cmocka_unit_test(
+            a_further_channel_that_qemu_breaks_off_alone_ends_the_session_later),
         cmocka_unit_test(a_greeting_may_come_byte_by_byte),
         cmocka_unit_test(frames_may_follow_the_greeting_at_once),
         cmocka_unit_test(a_later_client_that_speaks_our_version_too_is_welcome),
