@@ -63,6 +63,9 @@ static const struct cli_option options[] = {
     { JOB_OPTION_RELEASE, "release", NULL,
       "let the guest run here, after a look at the other\n"
       "host: only where a line said so" },
+    { JOB_OPTION_RECOVER, "recover", NULL,
+      "go on with a migration that was interrupted in\n"
+      "postcopy, over a new tunnel; needed at both ends" },
     { 'j', "json", NULL, "one JSON object a line on stdout" },
 };
 

@@ -111,6 +111,7 @@ job_config_option(void *config, int key, const char *value)
     case JOB_OPTION_CHECK: job->check = true; return NULL;
     case JOB_OPTION_ATTACH: job->attach = true; return NULL;
     case JOB_OPTION_RELEASE: job->release = true; return NULL;
+    case JOB_OPTION_RECOVER: job->recover = true; return NULL;
     default: return "an option of this program";
     }
 }
@@ -227,25 +228,37 @@ check_conflict(const struct job_config *config, const char *name,
     return -1;
 }
 
-/* What needs a partner can't be had alone. */
+/* Each of these is all that a program does.  What needs a partner can't be had
+ * alone. */
 static int
 check_modes(const struct job_config *config, char why[JOB_WHY_MAX])
 {
-    const char *clash = NULL;
+    const struct {
+        bool given;
+        bool alone; /* goes with --standalone */
+        const char *name;
+    } modes[] = {
+        { config->check, false, "--check" },
+        { config->attach, false, "--attach" },
+        { config->release, false, "--release" },
+        { config->recover, true, "--recover" },
+    };
+    const char *one = config->standalone ? "--standalone" : NULL;
+    const char *other =
+        config->standalone && config->control_given ? "--control" : NULL;
 
-    if (config->standalone && config->control_given)
-        clash = "--standalone and --control";
-    else if (config->standalone && config->check)
-        clash = "--standalone and --check";
-    else if (config->standalone && (config->attach || config->release))
-        clash = config->attach ? "--standalone and --attach"
-                               : "--standalone and --release";
-    else if (config->check && (config->attach || config->release))
-        clash =
-            config->attach ? "--check and --attach" : "--check and --release";
-    if (clash == NULL)
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        if (!modes[i].given || other != NULL)
+            continue;
+        if (one == NULL || (config->standalone && modes[i].alone &&
+                            strcmp(one, "--standalone") == 0))
+            one = modes[i].name;
+        else
+            other = modes[i].name;
+    }
+    if (other == NULL)
         return 0;
-    snprintf(why, JOB_WHY_MAX, "%s exclude each other", clash);
+    snprintf(why, JOB_WHY_MAX, "%s and %s exclude each other", one, other);
     return -1;
 }
 

@@ -42,8 +42,16 @@ take_mark(struct receiver *receiver, const char *name)
     snprintf(receiver->id, sizeof receiver->id, "%s", id);
 }
 
-static void
-know_partner(struct receiver *receiver)
+bool
+receiver_attaches(const struct receiver *receiver)
+{
+    const struct job_config *config = receiver->options.config;
+
+    return config->attach || config->release || config->recover;
+}
+
+void
+receiver_know_partner(struct receiver *receiver)
 {
     receiver->releasing = receiver->options.config->release;
     if (receiver->talk == NULL && !receiver_talk_open(receiver))
@@ -82,10 +90,16 @@ on_migration(void *owner, const struct qmp_reply *reply)
         receiver_step(receiver, DESTINATION_QEMU_RUNS);
     else if (migration.status == MIGRATION_COMPLETED)
         receiver_step(receiver, DESTINATION_QEMU_ARRIVED);
+    else if (migration.status == MIGRATION_POSTCOPY_PAUSED)
+        receiver_step(receiver, DESTINATION_QEMU_BROKEN);
     if (job->over)
         return;
+    if (receiver->options.config->recover) {
+        receiver_recover_order(receiver);
+        return;
+    }
     receiver_follow(receiver);
-    know_partner(receiver);
+    receiver_know_partner(receiver);
 }
 
 static void

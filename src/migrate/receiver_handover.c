@@ -8,6 +8,10 @@
  *   taken, and the partner is there      5 s for its bye
  *   taken, and it is not                 5 s for it to come back and hear of it
  *   QEMU is gone                         5 s; less once the source has kept it
+ *   only a person can go on              3 s after the instruction
+ *
+ * In postcopy a guest that is taken still needs the source, so that is no time
+ * to leave.
  */
 #include <stdio.h>
 #include <string.h>
@@ -187,6 +191,12 @@ finish(struct receiver *receiver, enum exit_status status)
 
     switch (receiver->handover.state) {
     case DESTINATION_TAKEN:
+        if (receiver->handover.broken) {
+            job_done(job, status,
+                     "migration: left, interrupted in postcopy; the line above "
+                     "says what to do");
+            break;
+        }
         report(receiver, status,
                receiver->ran ? "VM: has arrived and runs"
                              : "VM: has arrived and is paused, as it was; the "
@@ -214,14 +224,18 @@ static void
 watch_leave(struct receiver *receiver)
 {
     const struct handover_destination *handover = &receiver->handover;
-    int situation = (int)handover->state * 16 + (int)handover->heard * 2 +
-                    (handover->partner ? 1 : 0);
+    bool split = migration_is_postcopy(&receiver->job.progress.migration);
+    int situation = (int)handover->state * 64 + (int)handover->heard * 8 +
+                    (handover->partner ? 1 : 0) + (split ? 2 : 0) +
+                    (receiver->instructed ? 4 : 0);
 
     if (situation == receiver->leave_for)
         return;
     receiver->leave_for = situation;
     timer_stop(receiver->leave);
-    if (handover->state == DESTINATION_TAKEN)
+    if (receiver->instructed)
+        timer_start(receiver->leave, INSTRUCTED_MS);
+    else if (handover->state == DESTINATION_TAKEN && !split)
         timer_start(receiver->leave, FAREWELL_MS);
     else if (handover->state == DESTINATION_EMPTY ||
              handover->state == DESTINATION_DEAD)
@@ -240,7 +254,8 @@ receiver_step(struct receiver *receiver, enum destination_event event)
     acts = handover_destination_step(&receiver->handover, event);
     obey(receiver, acts.order);
     say(receiver, acts.say);
-    teller_tell(receiver->teller, acts.tell);
+    if (acts.tell != TELL_RECOVER || receiver->recover == RECOVER_NOTHING)
+        teller_tell(receiver->teller, acts.tell);
     if (before != DESTINATION_ARRIVED &&
         receiver->handover.state == DESTINATION_ARRIVED)
         log_info("VM: has arrived, and waits for the source's word");
@@ -266,8 +281,10 @@ receiver_handover_told(void *arg, enum handover_tell tell)
 {
     struct receiver *receiver = arg;
 
-    if (tell == TELL_TWO_GUESTS)
-        timer_start(receiver->leave, INSTRUCTED_MS);
+    if (tell != TELL_TWO_GUESTS && tell != TELL_RECOVER)
+        return;
+    receiver->instructed = true;
+    watch_leave(receiver);
 }
 
 static void
@@ -312,6 +329,15 @@ receiver_partner_says(struct receiver *receiver,
     }
 }
 
+/* The two QEMUs compare what they have: `cont` could wait for a page that comes
+ * only after that. */
+static bool
+is_recovering(const struct migration *migration)
+{
+    return migration->status == MIGRATION_POSTCOPY_RECOVER ||
+           migration->status == MIGRATION_POSTCOPY_RECOVER_SETUP;
+}
+
 static void
 on_state(void *owner, const struct qmp_reply *reply)
 {
@@ -320,7 +346,7 @@ on_state(void *owner, const struct qmp_reply *reply)
     const struct migration *migration = &job->progress.migration;
 
     receiver->looking = false;
-    if (reply->error != NULL)
+    if (reply->error != NULL || is_recovering(migration))
         return; /* the next update asks again */
     job_take_runstate(job, reply);
     if (strcmp(job->runstate, "inmigrate") == 0)
@@ -344,6 +370,21 @@ receiver_look(struct receiver *receiver)
     ask_qemu(receiver, "query-status", NULL, on_state);
 }
 
+/* The guest is ours, and its memory still comes. */
+static void
+take_split(struct receiver *receiver)
+{
+    const struct migration *migration = &receiver->job.progress.migration;
+    const struct handover_destination *handover = &receiver->handover;
+
+    if (migration->status == MIGRATION_COMPLETED && !handover->whole)
+        receiver_step(receiver, DESTINATION_QEMU_ARRIVED);
+    else if (migration->status == MIGRATION_POSTCOPY_PAUSED)
+        receiver_step(receiver, DESTINATION_QEMU_BROKEN);
+    else if (handover->broken && !is_recovering(migration))
+        receiver_step(receiver, DESTINATION_QEMU_POSTCOPY);
+}
+
 void
 receiver_handover_update(struct receiver *receiver, bool whole)
 {
@@ -361,6 +402,8 @@ receiver_handover_update(struct receiver *receiver, bool whole)
         if (receiver->handover.state != DESTINATION_TAKEN &&
             receiver->handover.state != DESTINATION_STARTING)
             receiver_look(receiver);
+        else
+            take_split(receiver);
     }
 }
 

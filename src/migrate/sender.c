@@ -62,7 +62,9 @@ on_ready(void *owner)
     const struct job_config *config = sender->options.config;
 
     sender->qemu = process_qemu(qmp_peer(sender->job.qmp));
-    if (config->attach || config->release)
+    if (config->recover)
+        sender_recover(sender);
+    else if (config->attach || config->release)
         sender_attach(sender);
     else
         sender_check(sender, config->standalone ? sender_wait : sender_meet);
@@ -164,7 +166,11 @@ sender_cancel(struct sender *sender)
 {
     struct job *job = &sender->job;
 
-    if (!job->begun) {
+    if (sender->recover == RECOVER_FINDING) {
+        job_done(job, STATUS_CANCELLED,
+                 "migration: interrupted before it was resumed: it still waits "
+                 "for mig-send --recover");
+    } else if (!job->begun) {
         job_done(job, STATUS_CANCELLED,
                  "migration: interrupted before it began; the VM stays here");
     } else if (sender->interrupted && sender->together) {
@@ -203,6 +209,7 @@ on_done(void *arg, enum exit_status status)
     timer_stop(sender->seek);
     timer_stop(sender->patience);
     timer_stop(sender->exit);
+    timer_stop(sender->recovering);
     options.on_done(options.arg, status);
 }
 
@@ -234,11 +241,12 @@ sender_new(struct loop *loop, const struct job_options *options)
     sender->patience = timer_new(loop, on_patience, sender);
     sender->leave = timer_new(loop, sender_on_leave, sender);
     sender->exit = timer_new(loop, sender_on_exit, sender);
+    sender->recovering = timer_new(loop, sender_on_recovering, sender);
     sender->teller = teller_new(loop, sender_handover_told, sender);
     if (sender->resume == NULL || sender->silence == NULL ||
         sender->seek == NULL || sender->patience == NULL ||
         sender->leave == NULL || sender->exit == NULL ||
-        sender->teller == NULL ||
+        sender->recovering == NULL || sender->teller == NULL ||
         job_init(&sender->job, loop, &own, &hooks) != 0) {
         sender_free(sender);
         return NULL;
@@ -258,6 +266,7 @@ sender_free(struct sender *sender)
     timer_free(sender->patience);
     timer_free(sender->leave);
     timer_free(sender->exit);
+    timer_free(sender->recovering);
     teller_free(sender->teller);
     partner_talk_free(sender->talk);
     gather_free(sender->gather);

@@ -25,6 +25,14 @@ has_postcopy(const json_t *capabilities)
     return capabilities == NULL;
 }
 
+bool
+sender_attaches(const struct sender *sender)
+{
+    const struct job_config *config = sender->options.config;
+
+    return config->attach || config->release || config->recover;
+}
+
 static void
 go_on(struct sender *sender)
 {

@@ -57,7 +57,10 @@ sender_on_listening(struct sender *sender)
     const struct job_config *config = sender->job.options.config;
 
     if (sender->together) {
-        begin_together(sender);
+        if (sender->recover != RECOVER_NOTHING)
+            sender_recover_ready(sender);
+        else
+            begin_together(sender);
         return;
     }
     if (sender_sees_tunnel(sender)) {
@@ -75,6 +78,10 @@ sender_on_listening(struct sender *sender)
         log_info("migration: works alone: mig-client has no control socket at "
                  "%s",
                  config->control_path);
+    if (sender->recover != RECOVER_NOTHING) {
+        sender_recover_ready(sender);
+        return;
+    }
     sender->state = SENDER_APPLYING;
     if (sender_trusts_socket(sender))
         job_apply(&sender->job);
@@ -149,6 +156,11 @@ on_migration(void *owner, const struct qmp_reply *reply)
     struct migration migration;
 
     migration_parse(&migration, reply->value);
+    if (migration.status == MIGRATION_POSTCOPY_PAUSED) {
+        job_done(job, STATUS_FAILED, "VM: %s",
+                 handover_tell_text(TELL_RECOVER));
+        return;
+    }
     if (!migration_is_idle(migration.status)) {
         job_done(job, STATUS_FAILED,
                  "VM: a migration of it is under way already, its status is "

@@ -201,7 +201,11 @@ on_up(void *arg, bool partner)
     if (sender->together && !sender->releasing)
         return;
     sender->together = true;
-    if (sender->options.config->attach || sender->options.config->release) {
+    if (sender->recover != RECOVER_NOTHING) {
+        sender_recover_up(sender, partner);
+        return;
+    }
+    if (sender_attaches(sender)) {
         if (!partner && sender->releasing) {
             sender->releasing = false;
             sender_step(sender, SOURCE_RELEASE);
@@ -295,6 +299,7 @@ on_message(void *arg, const struct partner_message *message)
     case PARTNER_FACTS: take_facts(sender, message->body); break;
     case PARTNER_REFUSED: take_refused(sender, message); break;
     case PARTNER_PREPARED: take_prepared(sender); break;
+    case PARTNER_LISTENING: sender_recover_listening(sender); break;
     default:
         if (sender->planned)
             sender_partner_says(sender, message);
@@ -318,15 +323,14 @@ static void
 on_talk_end(void *arg, bool absent, bool refused, const char *why)
 {
     struct sender *sender = arg;
-    bool attaches =
-        sender->options.config->attach || sender->options.config->release;
 
     partner_talk_free(sender->talk);
     sender->talk = NULL;
     if (sender->releasing && absent) {
         sender->releasing = false;
         sender_step(sender, SOURCE_RELEASE);
-    } else if (attaches || sender->planned) {
+    } else if (sender->planned || (sender_attaches(sender) &&
+                                   sender->recover == RECOVER_NOTHING)) {
         log_warnx("partner: %s", why);
         if (sender->handover.partner)
             sender_step(sender, SOURCE_LEFT);
@@ -397,5 +401,6 @@ void
 sender_meet(struct sender *sender)
 {
     sender->state = SENDER_MEETING;
-    sender_talk_open(sender);
+    if (sender_talk_open(sender) && sender->recover != RECOVER_NOTHING)
+        partner_talk_adopt_id(sender->talk);
 }

@@ -158,7 +158,7 @@ sender_on_update(void *owner, bool whole)
     struct job *job = &sender->job;
     const struct migration *migration = &job->progress.migration;
 
-    if (sender->state != SENDER_MIGRATING)
+    if (sender->state != SENDER_MIGRATING || sender_recover_holds(sender))
         return;
     if (sender->together &&
         !(whole && (migration->status == MIGRATION_FAILED ||
@@ -173,10 +173,8 @@ sender_on_update(void *owner, bool whole)
     if (migration_is_over(migration->status))
         conclude(sender);
     else if (migration->status == MIGRATION_POSTCOPY_PAUSED)
-        job_done(job, STATUS_UNKNOWN,
-                 "migration: interrupted in postcopy: the VM needs the memory "
-                 "of both QEMUs, so end neither; migrate-recover at the "
-                 "destination and migrate with resume here bring it back");
+        job_done(job, STATUS_UNKNOWN, "migration: %s",
+                 handover_tell_text(TELL_RECOVER));
     else if (sender->wish != STATUS_DONE && !sender->cancelling)
         grant_wish(sender);
 }

@@ -22,6 +22,13 @@ enum sender_state {
     SENDER_CONCLUDING
 };
 
+/* What --recover is about to do; see sender_recover.c. */
+enum sender_recover {
+    RECOVER_NOTHING, /* there is nothing to recover, or it has begun to move */
+    RECOVER_FINDING, /* the partner, and mig-client's socket */
+    RECOVER_ORDERED  /* QEMU was told to resume, and has not begun */
+};
+
 struct sender {
     struct job job;
     struct job_options options; /* as they were given */
@@ -72,6 +79,9 @@ struct sender {
     bool releasing;       /* --release: as soon as the partner is known */
     uint64_t progress_ms; /* when the partner was told of it last */
     char their_why[PARTNER_WHY_MAX];
+
+    enum sender_recover recover;
+    struct timer *recovering; /* for the partner, and for QEMU to begin */
 };
 
 /**
@@ -169,6 +179,44 @@ bool sender_sees_tunnel(const struct sender *sender);
 void sender_attach(struct sender *sender);
 
 /**
+ * sender_attaches(sender):
+ * Return whether this program goes on with a migration that began before.
+ */
+bool sender_attaches(const struct sender *sender);
+
+/**
+ * sender_recover(sender):
+ * Have the QEMU here resume what was interrupted in postcopy, and follow it.
+ */
+void sender_recover(struct sender *sender);
+
+/**
+ * sender_recover_up(sender, partner):
+ * sender_recover_listening(sender):
+ * sender_recover_ready(sender):
+ * With --recover: the tunnel has taken this program, and ${partner} is whether
+ * a partner is there; it says that its QEMU waits to be resumed; mig-client
+ * listens.
+ */
+void sender_recover_up(struct sender *sender, bool partner);
+void sender_recover_listening(struct sender *sender);
+void sender_recover_ready(struct sender *sender);
+
+/**
+ * sender_recover_holds(sender):
+ * Return whether a migration that is still interrupted is so only because QEMU
+ * has not resumed it yet.  Called for each update.
+ */
+bool sender_recover_holds(struct sender *sender);
+
+/**
+ * sender_recover_silences(sender, tell):
+ * Return whether ${tell} says what --recover is about to resolve.
+ */
+bool sender_recover_silences(const struct sender *sender,
+                             enum handover_tell tell);
+
+/**
  * sender_plan(sender):
  * The settings of this side are set: tell the partner its own.
  */
@@ -229,10 +277,12 @@ void sender_handover_told(void *arg, enum handover_tell tell);
  * sender_on_leave(arg):
  * sender_on_exit(arg):
  * sender_on_seek(arg):
+ * sender_on_recovering(arg):
  * The timers of these names; ${arg} is the sender.
  */
 void sender_on_leave(void *arg);
 void sender_on_exit(void *arg);
 void sender_on_seek(void *arg);
+void sender_on_recovering(void *arg);
 
 #endif

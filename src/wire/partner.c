@@ -243,6 +243,7 @@ take_members(struct partner_message *message, const json_t *root)
     case PARTNER_TAKE_BACK:
     case PARTNER_RELEASE_ASKED:
     case PARTNER_CANCEL:
+    case PARTNER_LISTENING:
     case PARTNER_BYE:
     case PARTNER_OTHER: break;
     }
@@ -334,6 +335,7 @@ put_members(json_t *root, const struct partner_message *message)
     case PARTNER_TAKE_BACK:
     case PARTNER_RELEASE_ASKED:
     case PARTNER_CANCEL:
+    case PARTNER_LISTENING:
     case PARTNER_BYE:
     case PARTNER_OTHER: break;
     }

@@ -45,7 +45,8 @@ enum {
     X(TAKE_BACK, "take-back")                                       \
     X(RELEASE_ASKED, "release-asked")                               \
     X(CANCEL, "cancel")                                             \
-    X(BYE, "bye")
+    X(BYE, "bye")                                                   \
+    X(LISTENING, "listening") /* destination: QEMU waits to be resumed */
 
 enum partner_type {
 #define PARTNER_TYPE_ENUM(name, text) PARTNER_##name,
