@@ -112,6 +112,8 @@ job_config_option(void *config, int key, const char *value)
     case JOB_OPTION_ATTACH: job->attach = true; return NULL;
     case JOB_OPTION_RELEASE: job->release = true; return NULL;
     case JOB_OPTION_RECOVER: job->recover = true; return NULL;
+    case JOB_OPTION_STATUS: job->status = true; return NULL;
+    case JOB_OPTION_CANCEL: job->cancel = true; return NULL;
     default: return "an option of this program";
     }
 }
@@ -242,6 +244,8 @@ check_modes(const struct job_config *config, char why[JOB_WHY_MAX])
         { config->attach, false, "--attach" },
         { config->release, false, "--release" },
         { config->recover, true, "--recover" },
+        { config->status, true, "--status" },
+        { config->cancel, config->side == JOB_SENDS, "--cancel" },
     };
     const char *one = config->standalone ? "--standalone" : NULL;
     const char *other =

@@ -18,7 +18,9 @@ enum {
     JOB_OPTION_CHECK,
     JOB_OPTION_ATTACH,
     JOB_OPTION_RELEASE,
-    JOB_OPTION_RECOVER
+    JOB_OPTION_RECOVER,
+    JOB_OPTION_STATUS,
+    JOB_OPTION_CANCEL
 };
 
 struct job_config {
@@ -34,6 +36,8 @@ struct job_config {
     bool attach;                /* to what is under way already */
     bool release;               /* the same, and let the guest run here */
     bool recover;               /* what was interrupted in postcopy */
+    bool status;                /* say what is going on, and do no more */
+    bool cancel;                /* what is under way */
     char control_path[108 + 8]; /* of the tunnel's control socket */
     bool control_given;         /* so there is to be one */
     struct settings settings;

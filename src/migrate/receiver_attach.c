@@ -5,42 +5,11 @@
  * guest is to run, and whether it has run here.  Without marks a guest that is
  * here counts as one that has run: then nobody quits it.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "migrate/receiver_state.h"
 #include "migrate/teller.h"
-
-static bool
-ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), tail = strlen(end);
-
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
-static void
-take_mark(struct receiver *receiver, const char *name)
-{
-    char id[PARTNER_ID_MAX + 1];
-    const char *rest = name + strlen(MARK_PREFIX);
-    size_t length = strspn(rest, "0123456789abcdef");
-
-    if (length == 0 || length > PARTNER_ID_MAX)
-        return;
-    snprintf(id, sizeof id, "%.*s", (int)length, rest);
-    if (ends_with(name, MARK_STARTED))
-        receiver->ran = true;
-    else if (ends_with(name, MARK_RUN))
-        receiver->run = RUN_YES;
-    else if (ends_with(name, MARK_PAUSED))
-        receiver->run = RUN_NO;
-    else
-        return;
-    receiver->proved = true;
-    snprintf(receiver->id, sizeof receiver->id, "%s", id);
-}
 
 bool
 receiver_attaches(const struct receiver *receiver)
@@ -121,16 +90,14 @@ static void
 on_objects(void *owner, const struct qmp_reply *reply)
 {
     struct receiver *receiver = owner;
-    json_t *object;
-    size_t i;
+    struct marks marks;
 
-    json_array_foreach(reply->value, i, object)
-    {
-        const char *name = json_string_value(json_object_get(object, "name"));
-
-        if (name != NULL &&
-            strncmp(name, MARK_PREFIX, strlen(MARK_PREFIX)) == 0)
-            take_mark(receiver, name);
+    marks_take(&marks, reply->value);
+    if (marks.proved) {
+        receiver->proved = true;
+        receiver->ran |= marks.started;
+        receiver->run = marks.run;
+        memcpy(receiver->id, marks.id, sizeof marks.id);
     }
     job_ask(&receiver->job, "query-status", NULL, on_runstate);
 }

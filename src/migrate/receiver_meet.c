@@ -244,7 +244,9 @@ on_request(void *arg, enum helper_request request)
 {
     struct receiver *receiver = arg;
 
-    if (request == REQUEST_CANCEL)
+    if (request == REQUEST_STATUS)
+        receiver_report(receiver);
+    else if (request == REQUEST_CANCEL && !receiver->interrupted)
         receiver_cancel(receiver);
     else if (request == REQUEST_RELEASE && receiver->job.begun)
         receiver_step(receiver, DESTINATION_RELEASE);

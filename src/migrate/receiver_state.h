@@ -2,6 +2,7 @@
 #ifndef MIGRATE_RECEIVER_STATE_H
 #define MIGRATE_RECEIVER_STATE_H
 
+#include "migrate/marks.h"
 #include "migrate/partner_talk.h"
 #include "migrate/receiver.h"
 #include "wire/handover.h"
@@ -59,13 +60,6 @@ struct receiver {
     char why[PARTNER_WHY_MAX]; /* why the migration has failed here */
     char their_why[PARTNER_WHY_MAX];
 };
-
-/* Objects in QEMU, of no use to it, that tell a later mig-recv what was done:
- * "mig-recv-" and the migration's id, with this behind it. */
-#define MARK_PREFIX "mig-recv-"
-#define MARK_RUN "-run"         /* it is to run when it has arrived */
-#define MARK_PAUSED "-paused"   /* it is not */
-#define MARK_STARTED "-started" /* `cont` was about to be sent */
 
 #define USUAL_CAUSES                                                          \
     "QEMU says why on its own stderr. Usually: the source cancelled or "      \
@@ -185,6 +179,12 @@ void receiver_recover_say(struct receiver *receiver);
  * has not been resumed yet.  Called for each update.
  */
 bool receiver_recover_holds(struct receiver *receiver);
+
+/**
+ * receiver_report(receiver):
+ * Say how it stands, for somebody who asks on this host.
+ */
+void receiver_report(struct receiver *receiver);
 
 /**
  * receiver_attaches(receiver):

@@ -64,6 +64,8 @@ on_ready(void *owner)
     sender->qemu = process_qemu(qmp_peer(sender->job.qmp));
     if (config->recover)
         sender_recover(sender);
+    else if (config->cancel)
+        sender_withdraw(sender);
     else if (config->attach || config->release)
         sender_attach(sender);
     else
@@ -150,6 +152,26 @@ cancel(struct sender *sender, enum exit_status status)
         follow_ask(job->follow);
 }
 
+void
+sender_want_cancel(struct sender *sender)
+{
+    if (!sender->job.begun)
+        sender_cancel(sender);
+    else if (sender->wish == STATUS_DONE)
+        cancel(sender, STATUS_CANCELLED);
+}
+
+static void
+on_later(void *arg)
+{
+    struct sender *sender = arg;
+
+    if (sender->options.config->recover)
+        sender_recover_late(sender);
+    else
+        sender_withdraw_late(sender);
+}
+
 static void
 on_timeout(void *owner)
 {
@@ -209,7 +231,7 @@ on_done(void *arg, enum exit_status status)
     timer_stop(sender->seek);
     timer_stop(sender->patience);
     timer_stop(sender->exit);
-    timer_stop(sender->recovering);
+    timer_stop(sender->later);
     options.on_done(options.arg, status);
 }
 
@@ -241,12 +263,12 @@ sender_new(struct loop *loop, const struct job_options *options)
     sender->patience = timer_new(loop, on_patience, sender);
     sender->leave = timer_new(loop, sender_on_leave, sender);
     sender->exit = timer_new(loop, sender_on_exit, sender);
-    sender->recovering = timer_new(loop, sender_on_recovering, sender);
+    sender->later = timer_new(loop, on_later, sender);
     sender->teller = teller_new(loop, sender_handover_told, sender);
     if (sender->resume == NULL || sender->silence == NULL ||
         sender->seek == NULL || sender->patience == NULL ||
         sender->leave == NULL || sender->exit == NULL ||
-        sender->recovering == NULL || sender->teller == NULL ||
+        sender->later == NULL || sender->teller == NULL ||
         job_init(&sender->job, loop, &own, &hooks) != 0) {
         sender_free(sender);
         return NULL;
@@ -266,7 +288,7 @@ sender_free(struct sender *sender)
     timer_free(sender->patience);
     timer_free(sender->leave);
     timer_free(sender->exit);
-    timer_free(sender->recovering);
+    timer_free(sender->later);
     teller_free(sender->teller);
     partner_talk_free(sender->talk);
     gather_free(sender->gather);

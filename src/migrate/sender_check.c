@@ -36,7 +36,10 @@ begin_together(struct sender *sender)
     uint64_t now = loop_now_ms(sender->job.loop);
 
     if (sender->talk == NULL || partner_talk_ready(sender->talk)) {
-        sender_begin(sender);
+        if (sender->recover != RECOVER_NOTHING)
+            sender_recover_ready(sender);
+        else
+            sender_begin(sender);
         return;
     }
     if (sender->ready_by_ms == 0)
@@ -57,10 +60,7 @@ sender_on_listening(struct sender *sender)
     const struct job_config *config = sender->job.options.config;
 
     if (sender->together) {
-        if (sender->recover != RECOVER_NOTHING)
-            sender_recover_ready(sender);
-        else
-            begin_together(sender);
+        begin_together(sender);
         return;
     }
     if (sender_sees_tunnel(sender)) {

@@ -146,6 +146,8 @@ report_kept(struct sender *sender, enum exit_status status)
     /* What was cancelled fails there, too: that is no cause. */
     if (status == STATUS_CANCELLED || status == STATUS_TIMED_OUT)
         error = theirs = "";
+    if (status == STATUS_CANCELLED && sender->options.config->cancel)
+        status = STATUS_DONE;
     job_done(job, status, "migration: %s%s%s%s%s; %s",
              migration_is_over(migration->status) ? migration->status_name
                                                   : "not begun",
@@ -237,6 +239,8 @@ sender_step(struct sender *sender, enum source_event event)
     watch_leave(sender);
     if (acts.finish)
         finish(sender, acts.status);
+    else
+        sender_withdraw_refused(sender, acts.tell);
 }
 
 void

@@ -311,11 +311,11 @@ on_request(void *arg, enum helper_request request)
 {
     struct sender *sender = arg;
 
-    if (!sender->planned)
-        return;
-    if (request == REQUEST_CANCEL)
-        sender_cancel(sender);
-    else if (request == REQUEST_RELEASE)
+    if (request == REQUEST_STATUS)
+        sender_report(sender);
+    else if (request == REQUEST_CANCEL)
+        sender_want_cancel(sender);
+    else if (request == REQUEST_RELEASE && sender->planned)
         sender_step(sender, SOURCE_RELEASE);
 }
 

@@ -32,7 +32,7 @@ sender_recover_up(struct sender *sender, bool partner)
     sender_step(sender, SOURCE_QEMU_BROKEN);
     if (!partner)
         log_info("migration: waits for mig-recv --recover at the destination");
-    timer_start(sender->recovering, sender->options.config->wait_ms);
+    timer_start(sender->later, sender->options.config->wait_ms);
 }
 
 void
@@ -40,7 +40,7 @@ sender_recover_listening(struct sender *sender)
 {
     if (sender->recover != RECOVER_FINDING || sender->state == SENDER_WAITING)
         return;
-    timer_stop(sender->recovering);
+    timer_stop(sender->later);
     log_info("migration: the destination's QEMU waits to be resumed");
     sender_wait(sender);
 }
@@ -72,7 +72,7 @@ sender_recover_ready(struct sender *sender)
     sender->recover = RECOVER_ORDERED;
     log_info("migration: is resumed, by way of %s", path);
     job_begin(&sender->job);
-    timer_start(sender->recovering, BEGIN_MS);
+    timer_start(sender->later, BEGIN_MS);
     job_ask(&sender->job, "migrate",
             json_pack("{s:s, s:b}", "uri", uri, "resume", 1), on_resumed);
 }
@@ -87,7 +87,7 @@ sender_recover_holds(struct sender *sender)
     if (migration->status == MIGRATION_POSTCOPY_PAUSED)
         return true;
     sender->recover = RECOVER_NOTHING;
-    timer_stop(sender->recovering);
+    timer_stop(sender->later);
     log_info("migration: goes on, its status is '%s'", migration->status_name);
     return false;
 }
@@ -100,9 +100,8 @@ sender_recover_silences(const struct sender *sender, enum handover_tell tell)
 }
 
 void
-sender_on_recovering(void *arg)
+sender_recover_late(struct sender *sender)
 {
-    struct sender *sender = arg;
     struct job *job = &sender->job;
 
     if (sender->recover == RECOVER_FINDING)

@@ -81,7 +81,7 @@ struct sender {
     char their_why[PARTNER_WHY_MAX];
 
     enum sender_recover recover;
-    struct timer *recovering; /* for the partner, and for QEMU to begin */
+    struct timer *later; /* for --recover and --cancel */
 };
 
 /**
@@ -203,6 +203,46 @@ void sender_recover_listening(struct sender *sender);
 void sender_recover_ready(struct sender *sender);
 
 /**
+ * sender_recover_late(sender):
+ * The partner has not come, or QEMU has not begun: the time is up.
+ */
+void sender_recover_late(struct sender *sender);
+
+/**
+ * sender_withdraw(sender):
+ * sender_withdraw_late(sender):
+ * Cancel a migration that began before and that no other mig-send is at work
+ * on; the timer `later`.
+ */
+void sender_withdraw(struct sender *sender);
+void sender_withdraw_late(struct sender *sender);
+
+/**
+ * sender_withdraw_refused(sender, tell):
+ * With --cancel: end if ${tell} says that it can't be.
+ */
+void sender_withdraw_refused(struct sender *sender, enum handover_tell tell);
+
+/**
+ * sender_want_cancel(sender):
+ * Cancel the migration where that is possible, and go on to the outcome.
+ */
+void sender_want_cancel(struct sender *sender);
+
+/**
+ * sender_report(sender):
+ * Say how it stands, for somebody who asks on this host.
+ */
+void sender_report(struct sender *sender);
+
+/**
+ * sender_has_postcopy(capabilities):
+ * Return whether what query-migrate-capabilities returned, or NULL, leaves
+ * postcopy possible.
+ */
+bool sender_has_postcopy(const json_t *capabilities);
+
+/**
  * sender_recover_holds(sender):
  * Return whether a migration that is still interrupted is so only because QEMU
  * has not resumed it yet.  Called for each update.
@@ -277,12 +317,10 @@ void sender_handover_told(void *arg, enum handover_tell tell);
  * sender_on_leave(arg):
  * sender_on_exit(arg):
  * sender_on_seek(arg):
- * sender_on_recovering(arg):
  * The timers of these names; ${arg} is the sender.
  */
 void sender_on_leave(void *arg);
 void sender_on_exit(void *arg);
 void sender_on_seek(void *arg);
-void sender_on_recovering(void *arg);
 
 #endif
