@@ -16,7 +16,6 @@
 #include "migrate/job.h"
 #include "migrate/output.h"
 #include "migrate/partner_link.h"
-#include "wire/handover.h"
 #include "wire/partner.h"
 #include "wire/standing.h"
 
@@ -145,8 +144,7 @@ take_statement(struct asker *asker, enum partner_type type)
         break;
     case PARTNER_RUNNING:
         if (cancels)
-            answer(asker, STATUS_FAILED,
-                   handover_tell_text(TELL_CANCEL_TOO_LATE));
+            answer(asker, STATUS_FAILED, standing_too_late);
         else
             answer(asker, STATUS_DONE,
                    "released by the helper that is at work here: the guest is "
@@ -164,8 +162,7 @@ take_statement(struct asker *asker, enum partner_type type)
         break;
     case PARTNER_GIVEN:
         if (cancels)
-            answer(asker, STATUS_FAILED,
-                   handover_tell_text(TELL_CANCEL_TOO_LATE));
+            answer(asker, STATUS_FAILED, standing_too_late);
         break;
     default: break;
     }

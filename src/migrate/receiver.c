@@ -35,6 +35,7 @@
 #include "migrate/process.h"
 #include "migrate/receiver_state.h"
 #include "migrate/teller.h"
+#include "wire/standing.h"
 
 enum { FOLLOW_MS = 1000, AGAIN_MS = 50 };
 
@@ -104,8 +105,7 @@ on_update(void *owner, bool whole)
                          migration->status == MIGRATION_CANCELLED)) {
         receiver_failed(receiver);
     } else if (migration->status == MIGRATION_POSTCOPY_PAUSED) {
-        job_done(job, STATUS_UNKNOWN, "migration: %s",
-                 handover_tell_text(TELL_RECOVER));
+        job_done(job, STATUS_UNKNOWN, "migration: %s", standing_interrupted);
     }
 }
 

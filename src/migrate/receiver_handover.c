@@ -192,9 +192,10 @@ finish(struct receiver *receiver, enum exit_status status)
     switch (receiver->handover.state) {
     case DESTINATION_TAKEN:
         if (receiver->handover.broken) {
-            job_done(job, status,
-                     "migration: left, interrupted in postcopy; the line above "
-                     "says what to do");
+            job_done(
+                job, status,
+                "migration: left, interrupted in postcopy: end neither QEMU; "
+                "the line above says what to do");
             break;
         }
         report(receiver, status,

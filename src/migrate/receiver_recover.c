@@ -41,11 +41,13 @@ on_recovered(void *owner, const struct qmp_reply *reply)
              "source resumes it",
              receiver_unix_path(receiver));
     receiver->recover = RECOVER_LISTENING;
-    receiver_follow(receiver);
+    if (receiver->job.follow == NULL)
+        receiver_follow(receiver);
     if (receiver->options.config->standalone)
         receiver->together = false;
     else
         receiver_know_partner(receiver);
+    receiver_recover_say(receiver);
 }
 
 /* Without marks nobody knows the migration's id, and both need the same. */
@@ -76,6 +78,7 @@ receiver_recover_order(struct receiver *receiver)
             receiver_know_partner(receiver);
         return;
     }
+    receiver->recovers = true;
     if (choose_id(receiver) != 0) {
         job_done(job, STATUS_FAILED, "migration: no random numbers: %s",
                  strerror(errno));
@@ -86,11 +89,25 @@ receiver_recover_order(struct receiver *receiver)
             on_recovered);
 }
 
+/* A mig-server that has lost its client waits for it, and QEMU sees nothing of
+ * that before it ends, so that the operator may be faster. */
+static bool
+is_late(const struct receiver *receiver)
+{
+    return receiver->options.config->recover && !receiver->recovers &&
+           receiver->job.progress.migration.status == MIGRATION_POSTCOPY_PAUSED;
+}
+
 bool
 receiver_recover_holds(struct receiver *receiver)
 {
     const struct migration *migration = &receiver->job.progress.migration;
 
+    if (receiver->recover == RECOVER_NOTHING && is_late(receiver)) {
+        receiver->recover = RECOVER_ORDERED;
+        receiver_recover_order(receiver);
+        return true;
+    }
     if (receiver->recover == RECOVER_NOTHING)
         return false;
     if (migration->status == MIGRATION_POSTCOPY_PAUSED)
@@ -111,7 +128,9 @@ on_migration(void *owner, const struct qmp_reply *reply)
         receiver->recover = RECOVER_ORDERED;
     else if (migration_is_postcopy(&migration) ||
              migration.status == MIGRATION_COMPLETED)
-        log_info("migration: is not interrupted; following it");
+        log_info("migration: is not interrupted, its status is '%s'; "
+                 "following it",
+                 migration.status_name);
     else {
         job_done(&receiver->job, STATUS_FAILED,
                  "migration: there is nothing to recover here, its status is "

@@ -56,7 +56,8 @@ struct receiver {
     bool interrupted;    /* a person wants to stop */
     bool instructed;     /* only a person can go on */
     enum receiver_recover recover;
-    struct progress there;     /* how far the source is, as it says */
+    bool recovers;         /* QEMU was told to listen anew, once a program */
+    struct progress there; /* how far the source is, as it says */
     char why[PARTNER_WHY_MAX]; /* why the migration has failed here */
     char their_why[PARTNER_WHY_MAX];
 };

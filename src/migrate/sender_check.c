@@ -8,6 +8,7 @@
 #include "io/unix_socket.h"
 #include "migrate/listen_wait.h"
 #include "migrate/sender_state.h"
+#include "wire/standing.h"
 
 enum { READY_MS = 100 };
 
@@ -157,8 +158,7 @@ on_migration(void *owner, const struct qmp_reply *reply)
 
     migration_parse(&migration, reply->value);
     if (migration.status == MIGRATION_POSTCOPY_PAUSED) {
-        job_done(job, STATUS_FAILED, "VM: %s",
-                 handover_tell_text(TELL_RECOVER));
+        job_done(job, STATUS_FAILED, "migration: %s", standing_interrupted);
         return;
     }
     if (!migration_is_idle(migration.status)) {

@@ -8,6 +8,7 @@
 #include "migrate/sender_state.h"
 #include "wire/progress_text.h"
 #include "wire/send_outcome.h"
+#include "wire/standing.h"
 
 enum {
     FOLLOW_MS = 500,
@@ -173,8 +174,7 @@ sender_on_update(void *owner, bool whole)
     if (migration_is_over(migration->status))
         conclude(sender);
     else if (migration->status == MIGRATION_POSTCOPY_PAUSED)
-        job_done(job, STATUS_UNKNOWN, "migration: %s",
-                 handover_tell_text(TELL_RECOVER));
+        job_done(job, STATUS_UNKNOWN, "migration: %s", standing_interrupted);
     else if (sender->wish != STATUS_DONE && !sender->cancelling)
         grant_wish(sender);
 }

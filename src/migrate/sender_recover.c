@@ -104,7 +104,13 @@ sender_recover_late(struct sender *sender)
 {
     struct job *job = &sender->job;
 
-    if (sender->recover == RECOVER_FINDING)
+    if (sender->recover == RECOVER_FINDING && sender->talk != NULL &&
+        partner_talk_there(sender->talk))
+        job_done(job, STATUS_TIMED_OUT,
+                 "migration: mig-recv is there, but its QEMU does not wait to "
+                 "be resumed: see what mig-recv --status says there. The "
+                 "migration is still interrupted, end neither QEMU");
+    else if (sender->recover == RECOVER_FINDING)
         job_done(job, STATUS_TIMED_OUT,
                  "migration: mig-recv --recover is not heard at the "
                  "destination: is it running there, beside mig-server? "

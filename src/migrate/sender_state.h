@@ -33,6 +33,7 @@ struct sender {
     struct job job;
     struct job_options options; /* as they were given */
     enum sender_state state;
+    enum sender_recover recover;
     struct listen_wait *wait; /* for mig-client */
     void (*checked)(struct sender *sender);
     struct timer *resume;  /* asks whether the VM runs again */
@@ -66,6 +67,7 @@ struct sender {
     /* See sender_handover.c. */
     struct handover_source handover;
     struct teller *teller;
+    struct timer *later; /* for --recover and --cancel */
     struct timer *leave; /* when it is time to end without a word */
     int leave_for;       /* the situation that it was started for */
     pid_t qemu;          /* its process, if that is known for certain */
@@ -79,9 +81,6 @@ struct sender {
     bool releasing;       /* --release: as soon as the partner is known */
     uint64_t progress_ms; /* when the partner was told of it last */
     char their_why[PARTNER_WHY_MAX];
-
-    enum sender_recover recover;
-    struct timer *later; /* for --recover and --cancel */
 };
 
 /**

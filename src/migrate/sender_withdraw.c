@@ -110,8 +110,7 @@ sender_withdraw_refused(struct sender *sender, enum handover_tell tell)
     if (tell == TELL_CANCEL_TOO_LATE)
         job_done(&sender->job, STATUS_FAILED,
                  "migration: %s; mig-send --attach goes on with it",
-                 handover_tell_text(tell));
+                 standing_too_late);
     else if (tell == TELL_CANCEL_POSTCOPY)
-        job_done(&sender->job, STATUS_FAILED, "migration: %s",
-                 handover_tell_text(tell));
+        job_done(&sender->job, STATUS_FAILED, "migration: %s", standing_split);
 }

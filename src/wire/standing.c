@@ -2,9 +2,20 @@
 
 #include <string.h>
 
-#include "wire/handover.h"
 #include "wire/progress_json.h"
 #include "wire/qmp_message.h"
+
+const char standing_interrupted[] =
+    "interrupted in postcopy: the guest needs the memory of both QEMUs, so end "
+    "neither; once the tunnel is up again, mig-recv --recover at the "
+    "destination and mig-send --recover at the source bring it back";
+const char standing_split[] =
+    "can't be cancelled in postcopy, when the guest needs both hosts";
+const char standing_too_late[] =
+    "can't be cancelled any more: the source has given the guest away";
+
+static const char at_source[] =
+    "mig-send is not heard: cancel it at the source, with mig-send --cancel";
 
 static bool
 runs(const struct standing *standing)
@@ -105,7 +116,8 @@ const char *
 standing_next_text(const struct standing *standing)
 {
     if (standing_guest(standing) == GUEST_BROKEN)
-        return handover_tell_text(TELL_RECOVER);
+        return "once the tunnel is up again, mig-recv --recover at the "
+               "destination and mig-send --recover at the source bring it back";
     if (standing->helper)
         return next_with_helper(standing);
     switch (standing_guest(standing)) {
@@ -214,22 +226,22 @@ standing_refuses_cancel(const struct standing *standing)
 
     switch (standing_guest(standing)) {
     case GUEST_SPLIT:
-    case GUEST_BROKEN: return handover_tell_text(TELL_CANCEL_POSTCOPY);
-    case GUEST_GIVEN: return handover_tell_text(TELL_CANCEL_TOO_LATE);
+    case GUEST_BROKEN: return standing_split;
+    case GUEST_GIVEN: return standing_too_late;
     case GUEST_HERE:
         if (unbegun)
             return NULL;
         return standing->source ? "nothing to cancel: no migration is under "
                                   "way, and the guest is here"
-                                : handover_tell_text(TELL_CANCEL_TOO_LATE);
+                                : standing_too_late;
     case GUEST_ARRIVED:
     case GUEST_MOVING:
         if (!standing->source && standing->tunnel != STANDING_PARTNER)
-            return handover_tell_text(TELL_CANCEL_AT_SOURCE);
+            return at_source;
         return NULL;
     case GUEST_NOT_COME:
         if (standing->begun && standing->tunnel != STANDING_PARTNER)
-            return handover_tell_text(TELL_CANCEL_AT_SOURCE);
+            return at_source;
         return NULL;
     case GUEST_THERE:
         return "nothing to cancel: the migration has ended, and the guest is "

@@ -30,6 +30,11 @@ struct standing {
     struct migration migration;
 };
 
+/* Clauses that more than one program says. */
+extern const char standing_interrupted[]; /* in postcopy, and what to do */
+extern const char standing_split[];       /* so it can't be cancelled */
+extern const char standing_too_late[];    /* to cancel it */
+
 /* Where the guest is, as far as it is known. */
 enum standing_guest {
     GUEST_HERE,

@@ -1,10 +1,9 @@
 #include "support_split.h"
 
-#include <stdio.h>
-
 #include "support_move.h"
 #include "support_process.h"
 #include "support_qmp.h"
+#include "support_session.h"
 #include "support_vm.h"
 #include "support_wait.h"
 
@@ -21,17 +20,8 @@ const char *const split_preempt[] = { SLOWLY, "--capability",
 void
 split_start_tunnel(struct e2e *e2e, struct tunnel *tunnel)
 {
-    char server[CASE_PATH_MAX + 8], client[CASE_PATH_MAX + 8];
-
-    if (!tunnel->session) {
-        tunnel_start_server(e2e, tunnel, NULL);
-        tunnel_start_client(e2e, tunnel, NULL);
-        return;
-    }
-    snprintf(server, sizeof(server), "%s.ctl", tunnel->destination);
-    snprintf(client, sizeof(client), "%s.ctl", tunnel->source);
-    tunnel_start_server(e2e, tunnel, ARGS("--control", server));
-    tunnel_start_client(e2e, tunnel, ARGS("--control", client));
+    tunnel_start_server(e2e, tunnel, NULL);
+    tunnel_start_client(e2e, tunnel, NULL);
 }
 
 void
@@ -45,10 +35,7 @@ split_start_slowly(struct e2e *e2e, struct move *move, bool runs,
     move->destination = vm_start_incoming(e2e, move->source);
     if (!runs)
         qmp_do(move->source->qmp, "stop", NULL);
-    tunnel_init(e2e, &move->tunnel);
-    move->tunnel.session = true;
-    move->tunnel.partners = true;
-    split_start_tunnel(e2e, &move->tunnel);
+    session_start_partners(e2e, &move->tunnel);
     move_start(e2e, move, NULL, how);
     vm_wait_transferred(move->source, SPLIT_AT_MIB);
 }

@@ -18,8 +18,7 @@ extern const char *const split_preempt[];
 
 /**
  * split_start_tunnel(e2e, tunnel):
- * Start both ends; with sessions, each with a control socket where the helpers
- * look for it.
+ * Start both ends.
  */
 void split_start_tunnel(struct e2e *e2e, struct tunnel *tunnel);
 

@@ -14,7 +14,7 @@
 
 enum { TIMES = 10 };
 
-#define TELLS "mig-recv --recover at the destination and mig-send --recover"
+#define TELLS "the migration was interrupted in postcopy"
 
 static void
 expect_told(struct process *helper)
@@ -119,6 +119,9 @@ helpers_that_see_it_end_and_say_what_to_do(struct e2e *e2e)
     split_break(&move);
     expect_told(move.send);
     expect_told(move.recv);
+    expect_told(tunnel_send(e2e, &move.tunnel, move.source, ARGS("--attach")));
+    expect_told(
+        tunnel_recv(e2e, &move.tunnel, move.destination, ARGS("--attach")));
     split_start_tunnel(e2e, &move.tunnel);
     recover(e2e, &move);
     split_hurry(&move);
@@ -227,6 +230,26 @@ guest_that_has_not_run_yet_runs_once_it_is_recovered(struct e2e *e2e)
     vm_assert_continues(move.source, move.destination);
 }
 
+/* mig-server waits for the client that it has lost, and the destination's QEMU
+ * notices only when it is ended. */
+static void
+destination_that_has_not_noticed_yet_is_recovered_when_it_does(struct e2e *e2e)
+{
+    struct move move;
+
+    split_start(e2e, &move, true, split_plain);
+    process_kill(move.tunnel.client);
+    vm_wait_migration(move.source, "postcopy-paused");
+    expect_told(move.send);
+    process_kill(move.recv);
+    recover(e2e, &move);
+    wait_said(move.recv, "is not interrupted");
+    split_break(&move);
+    split_start_tunnel(e2e, &move.tunnel);
+    split_hurry(&move);
+    assert_arrived(e2e, &move, true);
+}
+
 static void
 source_helper_dies_in_postcopy(struct e2e *e2e)
 {
@@ -264,6 +287,8 @@ main(int argc, char **argv)
         E2E_TEST(helpers_recover_it_in_any_order),
         E2E_TEST(helpers_recover_it_each_alone),
         E2E_TEST(guest_that_has_not_run_yet_runs_once_it_is_recovered),
+        E2E_TEST(
+            destination_that_has_not_noticed_yet_is_recovered_when_it_does),
         E2E_TEST(source_helper_dies_in_postcopy),
         E2E_TEST(destination_helper_dies_in_postcopy),
         E2E_TEST(running_guest_is_recovered_time_and_again),

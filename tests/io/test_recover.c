@@ -4,6 +4,7 @@
 
 #include "support_dialogue.h"
 #include "support_test.h"
+#include "tunnel/control_socket.h"
 
 #define STATUS(name) "{\"return\": {\"status\": \"" name "\"}}"
 #define LISTENING "{\"type\":\"listening\",\"migration\":\"0a\"}"
@@ -164,10 +165,89 @@ the_destination_says_that_it_listens_once_it_does(void **state)
     assert_int_equal(count(play, "migrate-recover"), 1);
     be(play, "postcopy-active", STATUS("postcopy-active"));
     assert_false(play->done);
-    qmp_server_migration(&play->server, "completed", completed);
+    be(play, "completed", completed);
     dialogue_say(&dialogue, "{\"type\":\"bye\"}");
     assert_int_equal(play_end(play), STATUS_DONE);
     play_assert_message(play, "has arrived and runs");
+    dialogue_close(&dialogue);
+}
+
+static void
+a_destination_that_is_interrupted_later_listens_then(void **state)
+{
+    struct dialogue dialogue;
+    struct play *play = &dialogue.play;
+
+    (void)state;
+    open_together(&dialogue, JOB_RECEIVES);
+    qmp_server_answer(&play->server, "query-migrate",
+                      STATUS("postcopy-active"));
+    dialogue_start(&dialogue);
+    dialogue_hear(&dialogue, "running");
+    assert_int_equal(dialogue_heard(&dialogue, "listening"), 0);
+    assert_int_equal(count(play, "migrate-recover"), 0);
+    qmp_server_migration(&play->server, "postcopy-paused", interrupted);
+    dialogue_hear(&dialogue, "listening");
+    stage_rest(&play->stage);
+    assert_int_equal(count(play, "migrate-recover"), 1);
+    be(play, "postcopy-active", STATUS("postcopy-active"));
+    qmp_server_migration(&play->server, "postcopy-paused", interrupted);
+    assert_int_equal(play_end(play), STATUS_UNKNOWN);
+    assert_int_equal(count(play, "migrate-recover"), 1);
+    dialogue_close(&dialogue);
+}
+
+static void
+a_guest_that_has_not_run_waits_until_both_have_compared(void **state)
+{
+    struct dialogue dialogue;
+    struct play *play = &dialogue.play;
+
+    (void)state;
+    open_together(&dialogue, JOB_RECEIVES);
+    qmp_server_answer(&play->server, "query-status", STATUS("paused"));
+    qmp_server_answer(&play->server, "qom-list",
+                      "{\"return\": [{\"name\": \"mig-recv-0a-run\"}]}");
+    qmp_server_answer(&play->server, "object-add", done);
+    qmp_server_answer(&play->server, "cont", done);
+    dialogue_start(&dialogue);
+    dialogue_hear(&dialogue, "listening");
+    dialogue_say(&dialogue, "{\"type\":\"given\",\"migration\":\"0a\","
+                            "\"how\":\"postcopy\"}");
+    stage_rest(&play->stage);
+    be(play, "postcopy-recover", STATUS("postcopy-recover"));
+    assert_int_equal(count(play, "cont"), 0);
+    qmp_server_migration(&play->server, "postcopy-active",
+                         STATUS("postcopy-active"));
+    dialogue_hear(&dialogue, "running");
+    assert_int_equal(count(play, "cont"), 1);
+    dialogue_close(&dialogue);
+}
+
+static void
+in_postcopy_a_partner_that_leaves_is_no_reason_to_leave(void **state)
+{
+    static const struct tunnel_view alone = { .state = TUNNEL_RUNNING };
+    struct dialogue dialogue;
+    struct play *play = &dialogue.play;
+
+    (void)state;
+    open_together(&dialogue, JOB_SENDS);
+    play->config.recover = false;
+    play->config.attach = true;
+    play->config.wait_ms = 100;
+    qmp_server_answer(&play->server, "query-migrate",
+                      STATUS("postcopy-active"));
+    dialogue_start(&dialogue);
+    dialogue_say(&dialogue, RUNNING);
+    dialogue_hear(&dialogue, "given");
+    control_socket_state(dialogue.socket, &alone);
+    stage_rest(&play->stage);
+    stage_rest(&play->stage);
+    assert_false(play->done);
+    qmp_server_answer(&play->server, "query-status", STATUS("postmigrate"));
+    qmp_server_migration(&play->server, "completed", completed);
+    assert_int_equal(play_end(play), STATUS_DONE);
     dialogue_close(&dialogue);
 }
 
@@ -256,7 +336,7 @@ a_second_break_is_told_alone_too(void **state)
         be(&play, "postcopy-active", STATUS("postcopy-active"));
         qmp_server_migration(&play.server, "postcopy-paused", interrupted);
         assert_int_equal(play_end(&play), STATUS_UNKNOWN);
-        play_assert_message(&play, "mig-recv --recover");
+        play_assert_message(&play, "interrupted in postcopy");
         assert_int_equal(count(&play, "migrate_cancel"), 0);
         play_close(&play);
     }
@@ -290,6 +370,11 @@ main(void)
         cmocka_unit_test(a_partner_that_does_not_come_is_named),
         cmocka_unit_test(ctrl_c_before_the_source_resumes_changes_nothing),
         cmocka_unit_test(the_destination_says_that_it_listens_once_it_does),
+        cmocka_unit_test(a_destination_that_is_interrupted_later_listens_then),
+        cmocka_unit_test(
+            a_guest_that_has_not_run_waits_until_both_have_compared),
+        cmocka_unit_test(
+            in_postcopy_a_partner_that_leaves_is_no_reason_to_leave),
         cmocka_unit_test(a_destination_that_does_not_listen_does_not_say_so),
         cmocka_unit_test(a_taken_guest_whose_memory_still_comes_is_not_left),
         cmocka_unit_test(each_does_its_half_alone),

@@ -212,7 +212,7 @@ an_interrupted_postcopy_is_told_how_it_comes_back(void **state)
     play_open(&play, JOB_SENDS);
     qmp_server_answer(&play.server, "query-migrate",
                       "{\"return\": {\"status\": \"postcopy-paused\"}}");
-    assert_refused(&play, STATUS_FAILED, "mig-send --recover");
+    assert_refused(&play, STATUS_FAILED, "interrupted in postcopy");
 }
 
 static void

@@ -5,6 +5,7 @@
 
 #include "migrate/asker.h"
 #include "migrate/inspector.h"
+#include "migrate/partner_link.h"
 #include "support_dialogue.h"
 #include "support_test.h"
 #include "wire/standing.h"
@@ -173,21 +174,39 @@ a_helper_that_has_not_begun_ends(void **state)
 }
 
 static void
+on_up(void *arg, const struct tunnel_view *view)
+{
+    (void)view;
+    *(bool *)arg = true;
+}
+
+/* It would be the second Ctrl-C, from a person at a terminal. */
+static void
 a_second_request_does_not_make_the_helper_leave(void **state)
 {
     struct dialogue dialogue;
-    struct question question;
+    struct partner_link *link;
+    bool up = false;
 
     (void)state;
     open_active(&dialogue);
-    qmp_server_migration(&dialogue.play.server, "postcopy-active",
-                         STATUS("postcopy-active"));
-    stage_rest(&dialogue.play.stage);
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(ask(&dialogue, &question, REQUEST_CANCEL),
-                         STATUS_FAILED);
-    stage_rest(&dialogue.play.stage);
+    dialogue.play.server.on_command = NULL; /* it stays active */
+    link = partner_link_new(&(struct partner_link_options){
+        .loop = dialogue.play.stage.loop,
+        .path = dialogue.play.config.control_path,
+        .program = "mig-send",
+        .role = HELPER_OBSERVER,
+        .on_up = on_up,
+        .arg = &up,
+    });
+    STAGE_UNTIL(&dialogue.play.stage, up);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(partner_link_request(link, REQUEST_CANCEL), 0);
+        stage_rest(&dialogue.play.stage);
+    }
+    assert_true(cancels(&dialogue.play) > 0);
     assert_false(dialogue.play.done);
+    partner_link_free(link);
     dialogue_close(&dialogue);
 }
 
