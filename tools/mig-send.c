@@ -7,12 +7,16 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "migrate/asker.h"
+#include "migrate/inspector.h"
 #include "migrate/sender.h"
+#include "wire/standing.h"
 
 struct program {
     struct loop *loop;
     const struct job_config *config;
-    struct asker *asker; /* with --release, at first */
+    struct asker *asker;         /* with --release or --cancel, at first */
+    struct standing standing;    /* as the asker finds it */
+    struct inspector *inspector; /* with --status */
     struct sender *sender;
     enum exit_status status;
 };
@@ -82,6 +86,14 @@ static const struct cli_option options[] = {
     { JOB_OPTION_RELEASE, "release", NULL,
       "let the guest run here, after a look at the other\n"
       "host: only where a line said so" },
+    { JOB_OPTION_RECOVER, "recover", NULL,
+      "go on with a migration that was interrupted in\n"
+      "postcopy, over a new tunnel; needed at both ends" },
+    { JOB_OPTION_STATUS, "status", NULL,
+      "say what is going on, change nothing, and do no more" },
+    { JOB_OPTION_CANCEL, "cancel", NULL,
+      "cancel the migration that is under way, unless it is\n"
+      "in postcopy" },
     { 'j', "json", NULL, "one JSON object a line on stdout" },
 };
 
@@ -153,6 +165,9 @@ ask(struct program *program)
         .loop = program->loop,
         .path = program->config->control_path,
         .program = "mig-send",
+        .request = program->config->cancel ? REQUEST_CANCEL : REQUEST_RELEASE,
+        .standing = &program->standing,
+        .json = program->config->json ? stdout : NULL,
         .on_done = on_asked,
         .arg = program,
     };
@@ -162,11 +177,40 @@ ask(struct program *program)
 }
 
 static int
+inspect(struct program *program)
+{
+    const struct inspector_options options_of_inspector = {
+        .loop = program->loop,
+        .config = program->config,
+        .program = "mig-send",
+        .out = program->config->json ? NULL : stdout,
+        .json = program->config->json ? stdout : NULL,
+        .on_done = on_done,
+        .arg = program,
+    };
+
+    program->inspector = inspector_new(&options_of_inspector);
+    return program->inspector != NULL ? 0 : -1;
+}
+
+static int
+begin(struct program *program)
+{
+    const struct job_config *config = program->config;
+
+    program->standing.source = config->side == JOB_SENDS;
+    if (config->status)
+        return inspect(program);
+    if (config->release || (config->cancel && !config->standalone))
+        return ask(program);
+    return start(program);
+}
+
+static int
 run(struct program *program)
 {
     program->loop = loop_new();
-    if (program->loop == NULL ||
-        (program->config->release ? ask(program) : start(program)) != 0 ||
+    if (program->loop == NULL || begin(program) != 0 ||
         loop_on_signals(program->loop, on_signal, program) != 0)
         return -1;
     if (loop_run(program->loop) != 0)
@@ -193,6 +237,7 @@ main(int argc, char **argv)
     if (run(&program) != 0)
         log_warn("cannot start");
     asker_free(program.asker);
+    inspector_free(program.inspector);
     sender_free(program.sender);
     loop_free(program.loop);
     return (int)program.status;

@@ -1,27 +1,38 @@
 /*
  * Asks the helper that is at work on this host already, which alone may speak
- * to QEMU and to the partner, to release the guest.
+ * to QEMU and to the partner: to say how it stands, to cancel, or to release
+ * the guest.
  */
 #ifndef MIGRATE_ASKER_H
 #define MIGRATE_ASKER_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/exit_status.h"
+#include "wire/control_line.h"
 
 struct asker;
 struct loop;
+struct standing;
 
 struct asker_options {
     struct loop *loop;
     const char *path;    /* of the control socket; outlives the asker */
     const char *program; /* "mig-send"; outlives the asker */
+    enum helper_request request;
+
+    /* What is learned of the tunnel and of the helper, as the side in it says;
+     * outlives the asker. */
+    struct standing *standing;
+    FILE *json; /* for the result of what was asked for, or NULL */
 
     /**
      * on_done(arg, asked, status):
      * The end, never called before asker_new has returned.  If not ${asked},
-     * there is no helper to ask.  Else a line has said what came of it, which
-     * is ${status}.  The callback may free the asker.
+     * there is no helper to ask.  Else it has told how it stands; or a line has
+     * said what came of what it was asked for, which is ${status}.  The
+     * callback may free the asker.
      */
     void (*on_done)(void *arg, bool asked, enum exit_status status);
     void *arg;

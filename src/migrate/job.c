@@ -297,8 +297,8 @@ job_take_runstate(struct job *job, const struct qmp_reply *reply)
                    status != NULL ? status : "");
 }
 
-static const char *
-result_name(enum exit_status status)
+const char *
+job_result_name(enum exit_status status)
 {
     switch (status) {
     case STATUS_DONE: return "completed";
@@ -328,7 +328,7 @@ job_done(struct job *job, enum exit_status status, const char *format, ...)
     else
         log_warnx("%s", message);
     const struct progress_result result = {
-        .result = result_name(status),
+        .result = job_result_name(status),
         .exit_status = (int)status,
         .message = message,
         .vm = job->runstate[0] != '\0' ? job->runstate : NULL,

@@ -111,6 +111,12 @@ void job_follow(struct job *job, uint64_t interval_ms);
 void job_take_runstate(struct job *job, const struct qmp_reply *reply);
 
 /**
+ * job_result_name(status):
+ * Return what ${status} is called in JSON, which is static.
+ */
+const char *job_result_name(enum exit_status status);
+
+/**
  * job_done(job, status, format, ...):
  * Say how it ended, and end.  Only the last statement of a callback may do so.
  */

@@ -132,6 +132,9 @@ job_config_option(void *config, int key, const char *value)
         return take_rate(value, &job->postcopy_bandwidth);
     case JOB_OPTION_ON_TIMEOUT:
         return convergence_parse_timeout(&job->convergence, value);
+    case JOB_OPTION_RECOVER: job->recover = true; return NULL;
+    case JOB_OPTION_STATUS: job->status = true; return NULL;
+    case JOB_OPTION_CANCEL: job->cancel = true; return NULL;
     default: return "an option of this program";
     }
 }
@@ -273,25 +276,39 @@ check_plan(struct job_config *config, char why[JOB_WHY_MAX])
     return -1;
 }
 
-/* What needs a partner can't be had alone. */
+/* Each of these is all that a program does.  What needs a partner can't be had
+ * alone. */
 static int
 check_modes(const struct job_config *config, char why[JOB_WHY_MAX])
 {
-    const char *clash = NULL;
+    const struct {
+        bool given;
+        bool alone; /* goes with --standalone */
+        const char *name;
+    } modes[] = {
+        { config->check, false, "--check" },
+        { config->attach, false, "--attach" },
+        { config->release, false, "--release" },
+        { config->recover, true, "--recover" },
+        { config->status, true, "--status" },
+        { config->cancel, config->side == JOB_SENDS, "--cancel" },
+    };
+    const char *one = config->standalone ? "--standalone" : NULL;
+    const char *other =
+        config->standalone && config->control_given ? "--control" : NULL;
 
-    if (config->standalone && config->control_given)
-        clash = "--standalone and --control";
-    else if (config->standalone && config->check)
-        clash = "--standalone and --check";
-    else if (config->standalone && (config->attach || config->release))
-        clash = config->attach ? "--standalone and --attach"
-                               : "--standalone and --release";
-    else if (config->check && (config->attach || config->release))
-        clash =
-            config->attach ? "--check and --attach" : "--check and --release";
-    if (clash == NULL)
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        if (!modes[i].given || other != NULL)
+            continue;
+        if (one == NULL || (config->standalone && modes[i].alone &&
+                            strcmp(one, "--standalone") == 0))
+            one = modes[i].name;
+        else
+            other = modes[i].name;
+    }
+    if (other == NULL)
         return 0;
-    snprintf(why, JOB_WHY_MAX, "%s exclude each other", clash);
+    snprintf(why, JOB_WHY_MAX, "%s and %s exclude each other", one, other);
     return -1;
 }
 

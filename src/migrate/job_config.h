@@ -25,7 +25,10 @@ enum {
     JOB_OPTION_POSTCOPY_AFTER,
     JOB_OPTION_POSTCOPY_PREEMPT,
     JOB_OPTION_POSTCOPY_BANDWIDTH,
-    JOB_OPTION_ON_TIMEOUT
+    JOB_OPTION_ON_TIMEOUT,
+    JOB_OPTION_RECOVER,
+    JOB_OPTION_STATUS,
+    JOB_OPTION_CANCEL
 };
 
 struct job_config {
@@ -40,6 +43,9 @@ struct job_config {
     bool standalone;            /* do not look for a partner */
     bool attach;                /* to what is under way already */
     bool release;               /* the same, and let the guest run here */
+    bool recover;               /* what was interrupted in postcopy */
+    bool status;                /* say what is going on, and do no more */
+    bool cancel;                /* what is under way */
     char control_path[108 + 8]; /* of the tunnel's control socket */
     bool control_given;         /* so there is to be one */
     /* Those that were asked for, and at the side that receives behind them

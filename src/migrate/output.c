@@ -120,6 +120,15 @@ output_status(struct output *output, const struct progress *progress)
 }
 
 void
+output_state(struct output *output, json_t *state)
+{
+    if (output->json.file != NULL)
+        write_json(output, state, false);
+    else
+        json_decref(state);
+}
+
+void
 output_flush(struct output *output)
 {
     output_stream_flush(&output->json);

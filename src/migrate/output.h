@@ -39,6 +39,12 @@ void output_progress(struct output *output, const struct progress *progress);
 void output_status(struct output *output, const struct progress *progress);
 
 /**
+ * output_state(output, state):
+ * Write ${state}, an object that is the output's from now on, as JSON.
+ */
+void output_state(struct output *output, json_t *state);
+
+/**
  * output_flush(output):
  * Write what was kept, if it can be written now.
  */

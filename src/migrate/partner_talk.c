@@ -39,6 +39,7 @@ is_statement(enum partner_type type)
     case PARTNER_HELLO:
     case PARTNER_FACTS:
     case PARTNER_PLAN:
+    case PARTNER_STATUS:
     case PARTNER_OTHER: return false;
     default: return true;
     }
@@ -59,7 +60,8 @@ partner_talk_say(struct partner_talk *talk,
             log_warnx("partner: '%s' can't be said: %s",
                       partner_type_name(message->type),
                       object == NULL ? "too long" : strerror(errno));
-    } else if (message->type != PARTNER_PROGRESS) {
+    } else if (message->type != PARTNER_PROGRESS &&
+               message->type != PARTNER_STATUS) {
         log_debug("partner: said '%s'", partner_type_name(message->type));
     }
     json_decref(object);

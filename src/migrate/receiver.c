@@ -35,6 +35,7 @@
 #include "migrate/process.h"
 #include "migrate/receiver_state.h"
 #include "migrate/teller.h"
+#include "wire/standing.h"
 
 enum { FOLLOW_MS = 1000, AGAIN_MS = 50 };
 
@@ -89,6 +90,8 @@ on_update(void *owner, bool whole)
     struct job *job = &receiver->job;
     const struct migration *migration = &job->progress.migration;
 
+    if (receiver_recover_holds(receiver))
+        return;
     if (receiver->together) {
         receiver_handover_update(receiver, whole);
         return;
@@ -102,10 +105,7 @@ on_update(void *owner, bool whole)
                          migration->status == MIGRATION_CANCELLED)) {
         receiver_failed(receiver);
     } else if (migration->status == MIGRATION_POSTCOPY_PAUSED) {
-        job_done(job, STATUS_UNKNOWN,
-                 "migration: interrupted in postcopy: the VM needs the memory "
-                 "of both QEMUs, so end neither; migrate-recover here and "
-                 "migrate with resume at the source bring it back");
+        job_done(job, STATUS_UNKNOWN, "migration: %s", standing_interrupted);
     }
 }
 
@@ -230,7 +230,9 @@ on_ready(void *owner)
 
     if (process_is_destination(peer))
         receiver->qemu = peer;
-    if (receiver->options.config->attach || receiver->options.config->release)
+    if (receiver->options.config->recover)
+        receiver_recover(receiver);
+    else if (receiver_attaches(receiver))
         receiver_attach(receiver);
     else
         job_ask(&receiver->job, "query-status", NULL, on_first_runstate);
@@ -285,7 +287,13 @@ receiver_cancel(struct receiver *receiver)
 {
     struct job *job = &receiver->job;
 
-    if (!receiver->together || !job->begun) {
+    if (receiver->recover != RECOVER_NOTHING) {
+        job_done(job, STATUS_UNKNOWN,
+                 "migration: left; this QEMU waits at %s to be resumed: "
+                 "mig-send --recover at the source resumes it, mig-recv "
+                 "--attach follows it",
+                 receiver_unix_path(receiver));
+    } else if (!receiver->together || !job->begun) {
         leave(receiver, STATUS_CANCELLED, "interrupted");
     } else if (receiver->interrupted) {
         receiver_on_leave(receiver);

@@ -5,45 +5,22 @@
  * guest is to run, and whether it has run here.  Without marks a guest that is
  * here counts as one that has run: then nobody quits it.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "migrate/receiver_state.h"
 #include "migrate/teller.h"
 
-static bool
-ends_with(const char *text, const char *end)
+bool
+receiver_attaches(const struct receiver *receiver)
 {
-    size_t length = strlen(text), tail = strlen(end);
+    const struct job_config *config = receiver->options.config;
 
-    return length >= tail && strcmp(text + length - tail, end) == 0;
+    return config->attach || config->release || config->recover;
 }
 
-static void
-take_mark(struct receiver *receiver, const char *name)
-{
-    char id[PARTNER_ID_MAX + 1];
-    const char *rest = name + strlen(MARK_PREFIX);
-    size_t length = strspn(rest, "0123456789abcdef");
-
-    if (length == 0 || length > PARTNER_ID_MAX)
-        return;
-    snprintf(id, sizeof id, "%.*s", (int)length, rest);
-    if (ends_with(name, MARK_STARTED))
-        receiver->ran = true;
-    else if (ends_with(name, MARK_RUN))
-        receiver->run = RUN_YES;
-    else if (ends_with(name, MARK_PAUSED))
-        receiver->run = RUN_NO;
-    else
-        return;
-    receiver->proved = true;
-    snprintf(receiver->id, sizeof receiver->id, "%s", id);
-}
-
-static void
-know_partner(struct receiver *receiver)
+void
+receiver_know_partner(struct receiver *receiver)
 {
     receiver->releasing = receiver->options.config->release;
     if (receiver->talk == NULL && !receiver_talk_open(receiver))
@@ -82,10 +59,16 @@ on_migration(void *owner, const struct qmp_reply *reply)
         receiver_step(receiver, DESTINATION_QEMU_RUNS);
     else if (migration.status == MIGRATION_COMPLETED)
         receiver_step(receiver, DESTINATION_QEMU_ARRIVED);
+    else if (migration.status == MIGRATION_POSTCOPY_PAUSED)
+        receiver_step(receiver, DESTINATION_QEMU_BROKEN);
     if (job->over)
         return;
+    if (receiver->options.config->recover) {
+        receiver_recover_order(receiver);
+        return;
+    }
     receiver_follow(receiver);
-    know_partner(receiver);
+    receiver_know_partner(receiver);
 }
 
 static void
@@ -107,16 +90,14 @@ static void
 on_objects(void *owner, const struct qmp_reply *reply)
 {
     struct receiver *receiver = owner;
-    json_t *object;
-    size_t i;
+    struct marks marks;
 
-    json_array_foreach(reply->value, i, object)
-    {
-        const char *name = json_string_value(json_object_get(object, "name"));
-
-        if (name != NULL &&
-            strncmp(name, MARK_PREFIX, strlen(MARK_PREFIX)) == 0)
-            take_mark(receiver, name);
+    marks_take(&marks, reply->value);
+    if (marks.proved) {
+        receiver->proved = true;
+        receiver->ran |= marks.started;
+        receiver->run = marks.run;
+        memcpy(receiver->id, marks.id, sizeof marks.id);
     }
     job_ask(&receiver->job, "query-status", NULL, on_runstate);
 }

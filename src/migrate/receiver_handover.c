@@ -8,7 +8,7 @@
  *   taken and whole, the partner there   5 s for its bye
  *   taken and whole, and it is not       5 s for it to come back and hear of it
  *   QEMU is gone                         5 s; less once the source has kept it
- *   taken, and the postcopy is broken    3 s: only a person can go on
+ *   only a person can go on              3 s after the instruction
  *
  * In postcopy the guest is taken long before it is whole: that is waited for.
  */
@@ -207,14 +207,20 @@ finish(struct receiver *receiver, enum exit_status status)
 
     switch (receiver->handover.state) {
     case DESTINATION_TAKEN:
-        if (is_half(receiver))
+        if (receiver->handover.broken) {
+            job_done(
+                job, status,
+                "migration: left, interrupted in postcopy: end neither QEMU; "
+                "the line above says what to do");
+        } else if (is_half(receiver)) {
             report_half(receiver);
-        else
+        } else {
             report(receiver, status,
                    receiver->ran
                        ? "VM: has arrived and runs"
                        : "VM: has arrived and is paused, as it was; the "
                          "command cont starts it");
+        }
         break;
     case DESTINATION_EMPTY:
         job->runstate[0] = '\0';
@@ -239,16 +245,15 @@ watch_leave(struct receiver *receiver)
 {
     const struct handover_destination *handover = &receiver->handover;
     bool half = is_half(receiver);
-    bool broken = half && handover->broken;
     int situation = (int)handover->state * 64 + (int)handover->heard * 8 +
-                    (broken ? 4 : 0) + (half ? 2 : 0) +
-                    (handover->partner ? 1 : 0);
+                    (handover->partner ? 1 : 0) + (half ? 2 : 0) +
+                    (receiver->instructed ? 4 : 0);
 
     if (situation == receiver->leave_for)
         return;
     receiver->leave_for = situation;
     timer_stop(receiver->leave);
-    if (handover->state == DESTINATION_TAKEN && broken)
+    if (receiver->instructed)
         timer_start(receiver->leave, INSTRUCTED_MS);
     else if (handover->state == DESTINATION_TAKEN && !half)
         timer_start(receiver->leave, FAREWELL_MS);
@@ -269,7 +274,8 @@ receiver_step(struct receiver *receiver, enum destination_event event)
     acts = handover_destination_step(&receiver->handover, event);
     obey(receiver, acts.order);
     say(receiver, acts.say);
-    teller_tell(receiver->teller, acts.tell);
+    if (acts.tell != TELL_RECOVER || receiver->recover == RECOVER_NOTHING)
+        teller_tell(receiver->teller, acts.tell);
     if (before != DESTINATION_ARRIVED &&
         receiver->handover.state == DESTINATION_ARRIVED)
         log_info("VM: has arrived, and waits for the source's word");
@@ -289,14 +295,17 @@ receiver_on_leave(void *arg)
     finish(receiver, acts.status);
 }
 
-/* It waits on: a new tunnel, or mig-send --attach, may yet bring the word. */
+/* It waits on: a new tunnel, or mig-send --attach, may yet bring the word.  But
+ * not where the guest has all that can come by itself. */
 void
 receiver_handover_told(void *arg, enum handover_tell tell)
 {
     struct receiver *receiver = arg;
 
-    if (tell == TELL_TWO_GUESTS)
-        timer_start(receiver->leave, INSTRUCTED_MS);
+    if (tell != TELL_TWO_GUESTS && tell != TELL_RECOVER)
+        return;
+    receiver->instructed = true;
+    watch_leave(receiver);
 }
 
 static void
@@ -341,6 +350,15 @@ receiver_partner_says(struct receiver *receiver,
     }
 }
 
+/* The two QEMUs compare what they have: `cont` could wait for a page that comes
+ * only after that. */
+static bool
+is_recovering(const struct migration *migration)
+{
+    return migration->status == MIGRATION_POSTCOPY_RECOVER ||
+           migration->status == MIGRATION_POSTCOPY_RECOVER_SETUP;
+}
+
 static void
 on_state(void *owner, const struct qmp_reply *reply)
 {
@@ -349,7 +367,7 @@ on_state(void *owner, const struct qmp_reply *reply)
     const struct migration *migration = &job->progress.migration;
 
     receiver->looking = false;
-    if (reply->error != NULL)
+    if (reply->error != NULL || is_recovering(migration))
         return; /* the next update asks again */
     job_take_runstate(job, reply);
     if (strcmp(job->runstate, "inmigrate") == 0)
@@ -373,6 +391,23 @@ receiver_look(struct receiver *receiver)
     ask_qemu(receiver, "query-status", NULL, on_state);
 }
 
+/* The guest is ours, and its memory still comes. */
+static void
+take_split(struct receiver *receiver)
+{
+    const struct migration *migration = &receiver->job.progress.migration;
+    const struct handover_destination *handover = &receiver->handover;
+
+    if (migration->status == MIGRATION_COMPLETED && !handover->whole)
+        receiver_step(receiver, DESTINATION_QEMU_ARRIVED);
+    else if (migration->status == MIGRATION_POSTCOPY_PAUSED)
+        receiver_step(receiver, DESTINATION_QEMU_BROKEN);
+    else if (handover->broken && !is_recovering(migration))
+        receiver_step(receiver, DESTINATION_QEMU_POSTCOPY);
+    else
+        watch_leave(receiver);
+}
+
 void
 receiver_handover_update(struct receiver *receiver, bool whole)
 {
@@ -387,10 +422,7 @@ receiver_handover_update(struct receiver *receiver, bool whole)
         receiver_step(receiver, DESTINATION_QEMU_FAILED);
     } else if (receiver->handover.state == DESTINATION_TAKEN ||
                receiver->handover.state == DESTINATION_STARTING) {
-        if (migration->status == MIGRATION_POSTCOPY_PAUSED)
-            receiver_step(receiver, DESTINATION_QEMU_BROKEN);
-        else
-            watch_leave(receiver);
+        take_split(receiver);
     } else if (migration->status == MIGRATION_COMPLETED ||
                migration_is_postcopy(migration)) {
         receiver_look(receiver);

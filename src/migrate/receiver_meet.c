@@ -159,8 +159,7 @@ on_gathered(void *arg, json_t *facts, const char *why)
 static bool
 attaches(const struct receiver *receiver)
 {
-    return receiver->options.config->attach ||
-           receiver->options.config->release || receiver->waits;
+    return receiver_attaches(receiver) || receiver->waits;
 }
 
 static void
@@ -209,6 +208,7 @@ on_came(void *arg)
                               "before: mig-send --attach goes on with it, or "
                               "ends it where it never began");
     receiver_step(receiver, DESTINATION_CAME);
+    receiver_recover_say(receiver);
     if (!receiver->releasing)
         return;
     receiver->releasing = false;
@@ -244,7 +244,9 @@ on_request(void *arg, enum helper_request request)
 {
     struct receiver *receiver = arg;
 
-    if (request == REQUEST_CANCEL)
+    if (request == REQUEST_STATUS)
+        receiver_report(receiver);
+    else if (request == REQUEST_CANCEL && !receiver->interrupted)
         receiver_cancel(receiver);
     else if (request == REQUEST_RELEASE && receiver->job.begun)
         receiver_step(receiver, DESTINATION_RELEASE);
@@ -260,6 +262,8 @@ on_talk_end(void *arg, bool absent, bool refused, const char *why)
     if (receiver->releasing && absent) {
         receiver->releasing = false;
         receiver_step(receiver, DESTINATION_RELEASE);
+    } else if (absent && receiver->recover != RECOVER_NOTHING) {
+        timer_start(receiver->seek, SEEK_MS);
     } else if (absent && receiver->options.config->control_given &&
                !receiver->job.begun) {
         if (!receiver->sought)
@@ -308,7 +312,12 @@ receiver_talk_open(struct receiver *receiver)
 void
 receiver_on_seek(void *arg)
 {
-    receiver_talk_open(arg);
+    struct receiver *receiver = arg;
+
+    if (receiver_attaches(receiver))
+        receiver_know_partner(receiver);
+    else
+        receiver_talk_open(receiver);
 }
 
 void

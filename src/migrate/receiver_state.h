@@ -2,6 +2,7 @@
 #ifndef MIGRATE_RECEIVER_STATE_H
 #define MIGRATE_RECEIVER_STATE_H
 
+#include "migrate/marks.h"
 #include "migrate/partner_talk.h"
 #include "migrate/receiver.h"
 #include "wire/handover.h"
@@ -9,6 +10,13 @@
 struct gather;
 struct teller;
 struct timer;
+
+/* What --recover is about to do; see receiver_recover.c. */
+enum receiver_recover {
+    RECOVER_NOTHING,  /* there is nothing to recover, or it has begun to move */
+    RECOVER_ORDERED,  /* QEMU was told to listen anew */
+    RECOVER_LISTENING /* it does, and has not been resumed yet */
+};
 
 struct receiver {
     struct job job;
@@ -38,25 +46,21 @@ struct receiver {
     /* See receiver_handover.c. */
     struct handover_destination handover;
     struct teller *teller;
-    struct timer *leave;   /* when it is time to end without a word */
-    int leave_for;         /* the situation that it was started for */
-    bool ran;              /* RESUME was seen, or a mark of an earlier one */
-    bool proved;           /* a mark tells whether it has run */
-    bool announced;        /* that it runs, to the network */
-    bool looking;          /* query-status is under way */
-    bool releasing;        /* --release: as soon as the partner is known */
-    bool interrupted;      /* a person wants to stop */
+    struct timer *leave; /* when it is time to end without a word */
+    int leave_for;       /* the situation that it was started for */
+    bool ran;            /* RESUME was seen, or a mark of an earlier one */
+    bool proved;         /* a mark tells whether it has run */
+    bool announced;      /* that it runs, to the network */
+    bool looking;        /* query-status is under way */
+    bool releasing;      /* --release: as soon as the partner is known */
+    bool interrupted;    /* a person wants to stop */
+    bool instructed;     /* only a person can go on */
+    enum receiver_recover recover;
+    bool recovers;         /* QEMU was told to listen anew, once a program */
     struct progress there; /* how far the source is, as it says */
     char why[PARTNER_WHY_MAX]; /* why the migration has failed here */
     char their_why[PARTNER_WHY_MAX];
 };
-
-/* Objects in QEMU, of no use to it, that tell a later mig-recv what was done:
- * "mig-recv-" and the migration's id, with this behind it. */
-#define MARK_PREFIX "mig-recv-"
-#define MARK_RUN "-run"         /* it is to run when it has arrived */
-#define MARK_PAUSED "-paused"   /* it is not */
-#define MARK_STARTED "-started" /* `cont` was about to be sent */
 
 #define USUAL_CAUSES                                                          \
     "QEMU says why on its own stderr. Usually: the source cancelled or "      \
@@ -150,6 +154,50 @@ void receiver_prepared(struct receiver *receiver);
  * Find out what a migration that began before has come to, and go on with it.
  */
 void receiver_attach(struct receiver *receiver);
+
+/**
+ * receiver_recover(receiver):
+ * Have the QEMU here listen once more for what was interrupted in postcopy, and
+ * follow it.
+ */
+void receiver_recover(struct receiver *receiver);
+
+/**
+ * receiver_recover_order(receiver):
+ * QEMU has been looked at, and it is interrupted.
+ */
+void receiver_recover_order(struct receiver *receiver);
+
+/**
+ * receiver_recover_say(receiver):
+ * Tell the partner, if it is there, that QEMU waits to be resumed, if it does.
+ */
+void receiver_recover_say(struct receiver *receiver);
+
+/**
+ * receiver_recover_holds(receiver):
+ * Return whether a migration that is still interrupted is so only because it
+ * has not been resumed yet.  Called for each update.
+ */
+bool receiver_recover_holds(struct receiver *receiver);
+
+/**
+ * receiver_report(receiver):
+ * Say how it stands, for somebody who asks on this host.
+ */
+void receiver_report(struct receiver *receiver);
+
+/**
+ * receiver_attaches(receiver):
+ * Return whether this program goes on with a migration that began before.
+ */
+bool receiver_attaches(const struct receiver *receiver);
+
+/**
+ * receiver_know_partner(receiver):
+ * Attach to the tunnel, once QEMU has been looked at.
+ */
+void receiver_know_partner(struct receiver *receiver);
 
 /**
  * receiver_talk_open(receiver):

@@ -63,7 +63,11 @@ on_ready(void *owner)
     const struct job_config *config = sender->options.config;
 
     sender->qemu = process_qemu(qmp_peer(sender->job.qmp));
-    if (config->attach || config->release)
+    if (config->recover)
+        sender_recover(sender);
+    else if (config->cancel)
+        sender_withdraw(sender);
+    else if (config->attach || config->release)
         sender_attach(sender);
     else
         sender_check(sender, config->standalone ? sender_wait : sender_meet);
@@ -153,6 +157,26 @@ sender_stop(struct sender *sender, enum exit_status status)
     return true;
 }
 
+void
+sender_want_cancel(struct sender *sender)
+{
+    if (!sender->job.begun)
+        sender_cancel(sender);
+    else if (sender->wish == STATUS_DONE)
+        (void)sender_stop(sender, STATUS_CANCELLED);
+}
+
+static void
+on_later(void *arg)
+{
+    struct sender *sender = arg;
+
+    if (sender->options.config->recover)
+        sender_recover_late(sender);
+    else
+        sender_withdraw_late(sender);
+}
+
 static void
 interrupt(struct sender *sender)
 {
@@ -168,7 +192,11 @@ sender_cancel(struct sender *sender)
 {
     struct job *job = &sender->job;
 
-    if (!job->begun) {
+    if (sender->recover == RECOVER_FINDING) {
+        job_done(job, STATUS_CANCELLED,
+                 "migration: interrupted before it was resumed: it still waits "
+                 "for mig-send --recover");
+    } else if (!job->begun) {
         job_done(job, STATUS_CANCELLED,
                  "migration: interrupted before it began; the VM stays here");
     } else if (sender->interrupted && sender->together) {
@@ -206,6 +234,7 @@ on_done(void *arg, enum exit_status status)
     timer_stop(sender->patience);
     timer_stop(sender->exit);
     timer_stop(sender->policy);
+    timer_stop(sender->later);
     options.on_done(options.arg, status);
 }
 
@@ -237,11 +266,13 @@ sender_new(struct loop *loop, const struct job_options *options)
     sender->leave = timer_new(loop, sender_on_leave, sender);
     sender->exit = timer_new(loop, sender_on_exit, sender);
     sender->policy = timer_new(loop, sender_on_policy, sender);
+    sender->later = timer_new(loop, on_later, sender);
     sender->teller = teller_new(loop, sender_handover_told, sender);
     if (sender->resume == NULL || sender->silence == NULL ||
         sender->seek == NULL || sender->patience == NULL ||
         sender->leave == NULL || sender->exit == NULL ||
-        sender->policy == NULL || sender->teller == NULL ||
+        sender->policy == NULL || sender->later == NULL ||
+        sender->teller == NULL ||
         job_init(&sender->job, loop, &own, &hooks) != 0) {
         sender_free(sender);
         return NULL;
@@ -262,6 +293,7 @@ sender_free(struct sender *sender)
     timer_free(sender->leave);
     timer_free(sender->exit);
     timer_free(sender->policy);
+    timer_free(sender->later);
     teller_free(sender->teller);
     partner_talk_free(sender->talk);
     gather_free(sender->gather);

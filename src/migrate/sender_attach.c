@@ -9,8 +9,8 @@
 #include "migrate/sender_state.h"
 
 /* With postcopy-ram on, it may have been ordered by the one before. */
-static bool
-has_postcopy(const json_t *capabilities)
+bool
+sender_has_postcopy(const json_t *capabilities)
 {
     json_t *entry;
     size_t i;
@@ -23,6 +23,15 @@ has_postcopy(const json_t *capabilities)
             return json_is_true(json_object_get(entry, "state"));
     }
     return capabilities == NULL;
+}
+
+bool
+sender_attaches(const struct sender *sender)
+{
+    const struct job_config *config = sender->options.config;
+
+    return config->attach || config->release || config->recover ||
+           config->cancel;
 }
 
 static void
@@ -45,8 +54,9 @@ on_capabilities(void *owner, const struct qmp_reply *reply)
 {
     struct sender *sender = owner;
 
-    sender_step(sender, has_postcopy(reply->value) ? SOURCE_QEMU_MAY_SPLIT
-                                                   : SOURCE_QEMU_MOVING);
+    sender_step(sender, sender_has_postcopy(reply->value)
+                            ? SOURCE_QEMU_MAY_SPLIT
+                            : SOURCE_QEMU_MOVING);
     sender_follow(sender);
     go_on(sender);
     sender_policy_attach(sender, reply->value);

@@ -8,6 +8,7 @@
 #include "io/unix_socket.h"
 #include "migrate/listen_wait.h"
 #include "migrate/sender_state.h"
+#include "wire/standing.h"
 
 enum { READY_MS = 100 };
 
@@ -36,7 +37,10 @@ begin_together(struct sender *sender)
     uint64_t now = loop_now_ms(sender->job.loop);
 
     if (sender->talk == NULL || partner_talk_ready(sender->talk)) {
-        sender_begin(sender);
+        if (sender->recover != RECOVER_NOTHING)
+            sender_recover_ready(sender);
+        else
+            sender_begin(sender);
         return;
     }
     if (sender->ready_by_ms == 0)
@@ -75,6 +79,10 @@ sender_on_listening(struct sender *sender)
         log_info("migration: works alone: mig-client has no control socket at "
                  "%s",
                  config->control_path);
+    if (sender->recover != RECOVER_NOTHING) {
+        sender_recover_ready(sender);
+        return;
+    }
     if (sender_trusts_socket(sender))
         sender_plan_alone(sender);
 }
@@ -148,6 +156,10 @@ on_migration(void *owner, const struct qmp_reply *reply)
     struct migration migration;
 
     migration_parse(&migration, reply->value);
+    if (migration.status == MIGRATION_POSTCOPY_PAUSED) {
+        job_done(job, STATUS_FAILED, "migration: %s", standing_interrupted);
+        return;
+    }
     if (!migration_is_idle(migration.status)) {
         job_done(job, STATUS_FAILED,
                  "VM: a migration of it is under way already, its status is "

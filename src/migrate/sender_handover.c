@@ -7,7 +7,7 @@
  *
  *   kept, and the partner is there      10 s for it to quit its QEMU
  *   kept, and it is not                  5 s for it to come back
- *   given, and it is not there          --wait, with an instruction meanwhile
+ *   given whole, and it is not there    --wait, with an instruction meanwhile
  *   only a person can go on              3 s after the instruction
  */
 #include <stdio.h>
@@ -138,6 +138,8 @@ report_kept(struct sender *sender, enum exit_status status)
     /* What was cancelled fails there, too: that is no cause. */
     if (status == STATUS_CANCELLED || status == STATUS_TIMED_OUT)
         error = theirs = "";
+    if (status == STATUS_CANCELLED && sender->options.config->cancel)
+        status = STATUS_DONE;
     job_done(job, status, "migration: %s%s%s%s%s; %s",
              migration_is_over(migration->status) ? migration->status_name
                                                   : "not begun",
@@ -188,8 +190,8 @@ static void
 watch_leave(struct sender *sender)
 {
     const struct handover_source *handover = &sender->handover;
-    int situation = (int)handover->state * 4 + (handover->partner ? 1 : 0) +
-                    (sender->instructed ? 2 : 0);
+    int situation = (int)handover->state * 8 + (handover->partner ? 1 : 0) +
+                    (sender->instructed ? 2 : 0) + (handover->whole ? 4 : 0);
 
     if (situation == sender->leave_for)
         return;
@@ -201,7 +203,8 @@ watch_leave(struct sender *sender)
         timer_start(sender->leave, handover->partner ? KEPT_MS : ALONE_MS);
     else if (handover->state == SOURCE_DEAD)
         timer_start(sender->leave, ALONE_MS);
-    else if ((handover->state == SOURCE_GIVEN ||
+    else if (handover->whole &&
+             (handover->state == SOURCE_GIVEN ||
               handover->state == SOURCE_TAKING) &&
              !handover->partner)
         timer_start(sender->leave, sender->options.config->wait_ms);
@@ -221,12 +224,15 @@ sender_step(struct sender *sender, enum source_event event)
         return;
     obey(sender, acts.order);
     say(sender, acts.say);
-    teller_tell(sender->teller, acts.tell);
+    if (!sender_recover_silences(sender, acts.tell))
+        teller_tell(sender->teller, acts.tell);
     if (before != SOURCE_GIVEN && sender->handover.state == SOURCE_GIVEN)
         log_info("handover: the guest is given to the destination");
     watch_leave(sender);
     if (acts.finish)
         finish(sender, acts.status);
+    else
+        sender_withdraw_refused(sender, acts.tell);
 }
 
 void

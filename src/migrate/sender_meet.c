@@ -54,7 +54,11 @@ on_up(void *arg, bool partner)
     if (sender->together && !sender->releasing)
         return;
     sender->together = true;
-    if (sender->options.config->attach || sender->options.config->release) {
+    if (sender->recover != RECOVER_NOTHING) {
+        sender_recover_up(sender, partner);
+        return;
+    }
+    if (sender_attaches(sender)) {
         if (!partner && sender->releasing) {
             sender->releasing = false;
             sender_step(sender, SOURCE_RELEASE);
@@ -148,6 +152,7 @@ on_message(void *arg, const struct partner_message *message)
     case PARTNER_FACTS: take_facts(sender, message->body); break;
     case PARTNER_REFUSED: take_refused(sender, message); break;
     case PARTNER_PREPARED: take_prepared(sender); break;
+    case PARTNER_LISTENING: sender_recover_listening(sender); break;
     default:
         if (sender->planned)
             sender_partner_says(sender, message);
@@ -159,11 +164,11 @@ on_request(void *arg, enum helper_request request)
 {
     struct sender *sender = arg;
 
-    if (!sender->planned)
-        return;
-    if (request == REQUEST_CANCEL)
-        sender_cancel(sender);
-    else if (request == REQUEST_RELEASE)
+    if (request == REQUEST_STATUS)
+        sender_report(sender);
+    else if (request == REQUEST_CANCEL)
+        sender_want_cancel(sender);
+    else if (request == REQUEST_RELEASE && sender->planned)
         sender_step(sender, SOURCE_RELEASE);
 }
 
@@ -171,15 +176,14 @@ static void
 on_talk_end(void *arg, bool absent, bool refused, const char *why)
 {
     struct sender *sender = arg;
-    bool attaches =
-        sender->options.config->attach || sender->options.config->release;
 
     partner_talk_free(sender->talk);
     sender->talk = NULL;
     if (sender->releasing && absent) {
         sender->releasing = false;
         sender_step(sender, SOURCE_RELEASE);
-    } else if (attaches || sender->planned) {
+    } else if (sender->planned || (sender_attaches(sender) &&
+                                   sender->recover == RECOVER_NOTHING)) {
         log_warnx("partner: %s", why);
         if (sender->handover.partner)
             sender_step(sender, SOURCE_LEFT);
@@ -250,5 +254,6 @@ void
 sender_meet(struct sender *sender)
 {
     sender->state = SENDER_MEETING;
-    sender_talk_open(sender);
+    if (sender_talk_open(sender) && sender->recover != RECOVER_NOTHING)
+        partner_talk_adopt_id(sender->talk);
 }

@@ -8,6 +8,7 @@
 #include "migrate/sender_state.h"
 #include "wire/progress_text.h"
 #include "wire/send_outcome.h"
+#include "wire/standing.h"
 
 enum {
     FOLLOW_MS = 500,
@@ -176,7 +177,7 @@ sender_on_update(void *owner, bool whole)
     struct job *job = &sender->job;
     const struct migration *migration = &job->progress.migration;
 
-    if (sender->state != SENDER_MIGRATING)
+    if (sender->state != SENDER_MIGRATING || sender_recover_holds(sender))
         return;
     if (whole && sender_policy_update(sender))
         return;
@@ -193,10 +194,7 @@ sender_on_update(void *owner, bool whole)
     if (migration_is_over(migration->status))
         conclude(sender);
     else if (migration->status == MIGRATION_POSTCOPY_PAUSED)
-        job_done(job, STATUS_UNKNOWN,
-                 "migration: interrupted in postcopy: the VM needs the memory "
-                 "of both QEMUs, so end neither; migrate-recover at the "
-                 "destination and migrate with resume here bring it back");
+        job_done(job, STATUS_UNKNOWN, "migration: %s", standing_interrupted);
     else if (sender->wish != STATUS_DONE && !sender->cancelling)
         grant_wish(sender);
 }

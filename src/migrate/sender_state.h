@@ -24,10 +24,18 @@ enum sender_state {
     SENDER_CONCLUDING
 };
 
+/* What --recover is about to do; see sender_recover.c. */
+enum sender_recover {
+    RECOVER_NOTHING, /* there is nothing to recover, or it has begun to move */
+    RECOVER_FINDING, /* the partner, and mig-client's socket */
+    RECOVER_ORDERED  /* QEMU was told to resume, and has not begun */
+};
+
 struct sender {
     struct job job;
     struct job_options options; /* as they were given */
     enum sender_state state;
+    enum sender_recover recover;
     struct listen_wait *wait; /* for mig-client */
     void (*checked)(struct sender *sender);
     struct timer *resume;  /* asks whether the VM runs again */
@@ -69,6 +77,7 @@ struct sender {
     /* See sender_handover.c. */
     struct handover_source handover;
     struct teller *teller;
+    struct timer *later; /* for --recover and --cancel */
     struct timer *leave; /* when it is time to end without a word */
     int leave_for;       /* the situation that it was started for */
     pid_t qemu;          /* its process, if that is known for certain */
@@ -184,6 +193,84 @@ void sender_attach(struct sender *sender);
  * it.  May end the job.
  */
 void sender_compare(struct sender *sender);
+
+/**
+ * sender_attaches(sender):
+ * Return whether this program goes on with a migration that began before.
+ */
+bool sender_attaches(const struct sender *sender);
+
+/**
+ * sender_recover(sender):
+ * Have the QEMU here resume what was interrupted in postcopy, and follow it.
+ */
+void sender_recover(struct sender *sender);
+
+/**
+ * sender_recover_up(sender, partner):
+ * sender_recover_listening(sender):
+ * sender_recover_ready(sender):
+ * With --recover: the tunnel has taken this program, and ${partner} is whether
+ * a partner is there; it says that its QEMU waits to be resumed; mig-client
+ * listens.
+ */
+void sender_recover_up(struct sender *sender, bool partner);
+void sender_recover_listening(struct sender *sender);
+void sender_recover_ready(struct sender *sender);
+
+/**
+ * sender_recover_late(sender):
+ * The partner has not come, or QEMU has not begun: the time is up.
+ */
+void sender_recover_late(struct sender *sender);
+
+/**
+ * sender_withdraw(sender):
+ * sender_withdraw_late(sender):
+ * Cancel a migration that began before and that no other mig-send is at work
+ * on; the timer `later`.
+ */
+void sender_withdraw(struct sender *sender);
+void sender_withdraw_late(struct sender *sender);
+
+/**
+ * sender_withdraw_refused(sender, tell):
+ * With --cancel: end if ${tell} says that it can't be.
+ */
+void sender_withdraw_refused(struct sender *sender, enum handover_tell tell);
+
+/**
+ * sender_want_cancel(sender):
+ * Cancel the migration where that is possible, and go on to the outcome.
+ */
+void sender_want_cancel(struct sender *sender);
+
+/**
+ * sender_report(sender):
+ * Say how it stands, for somebody who asks on this host.
+ */
+void sender_report(struct sender *sender);
+
+/**
+ * sender_has_postcopy(capabilities):
+ * Return whether what query-migrate-capabilities returned, or NULL, leaves
+ * postcopy possible.
+ */
+bool sender_has_postcopy(const json_t *capabilities);
+
+/**
+ * sender_recover_holds(sender):
+ * Return whether a migration that is still interrupted is so only because QEMU
+ * has not resumed it yet.  Called for each update.
+ */
+bool sender_recover_holds(struct sender *sender);
+
+/**
+ * sender_recover_silences(sender, tell):
+ * Return whether ${tell} says what --recover is about to resolve.
+ */
+bool sender_recover_silences(const struct sender *sender,
+                             enum handover_tell tell);
 
 /**
  * sender_plan(sender):

@@ -31,7 +31,7 @@ enum helper_role {
 
 /* What an observer asks of the driver. */
 enum helper_request {
-    REQUEST_STATUS, /* to say again what it said last */
+    REQUEST_STATUS, /* to say how it stands */
     REQUEST_CANCEL,
     REQUEST_RELEASE,
 };

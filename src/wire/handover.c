@@ -35,8 +35,9 @@ handover_tell_text(enum handover_tell tell)
                "whether it ran before: mig-recv --release runs it here";
     case TELL_RECOVER:
         return "the migration was interrupted in postcopy: the guest needs the "
-               "memory of both QEMUs, so end neither; mig-recv --recover and "
-               "mig-send --recover bring it back";
+               "memory of both QEMUs, so end neither; once the tunnel is up "
+               "again, mig-recv --recover at the destination and mig-send "
+               "--recover at the source bring it back";
     case TELL_ATTACH:
         return "this end does not know the outcome: ask QEMU again with "
                "mig-send --attach at the source, mig-recv --attach at the "

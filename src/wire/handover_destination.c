@@ -252,7 +252,12 @@ on_leave(struct handover_destination *destination)
 
     switch (destination->state) {
     case DESTINATION_BEFORE: acts.status = STATUS_CANCELLED; break;
-    case DESTINATION_TAKEN: acts.status = STATUS_DONE; break;
+    case DESTINATION_TAKEN:
+        if (destination->broken)
+            acts.tell = TELL_RECOVER;
+        else
+            acts.status = STATUS_DONE;
+        break;
     case DESTINATION_EMPTY: acts.status = STATUS_FAILED; break;
     case DESTINATION_ARRIVED:
         destination->partner = false;

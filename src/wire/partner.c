@@ -227,6 +227,7 @@ take_members(struct partner_message *message, const json_t *root)
     case PARTNER_HELLO: return take_hello(message, root);
     case PARTNER_FACTS:
     case PARTNER_PROGRESS:
+    case PARTNER_STATUS:
         message->body = take_object(root, names[message->type]);
         return message->body != NULL;
     case PARTNER_PLAN: return take_plan(message, root);
@@ -243,6 +244,7 @@ take_members(struct partner_message *message, const json_t *root)
     case PARTNER_TAKE_BACK:
     case PARTNER_RELEASE_ASKED:
     case PARTNER_CANCEL:
+    case PARTNER_LISTENING:
     case PARTNER_BYE:
     case PARTNER_OTHER: break;
     }
@@ -312,6 +314,7 @@ put_members(json_t *root, const struct partner_message *message)
                    json_string(message->program_version));
     case PARTNER_FACTS:
     case PARTNER_PROGRESS:
+    case PARTNER_STATUS:
         return put(root, names[message->type], json_incref(message->body));
     case PARTNER_PLAN:
         return put(root, "capabilities", json_incref(message->capabilities)) &&
@@ -334,6 +337,7 @@ put_members(json_t *root, const struct partner_message *message)
     case PARTNER_TAKE_BACK:
     case PARTNER_RELEASE_ASKED:
     case PARTNER_CANCEL:
+    case PARTNER_LISTENING:
     case PARTNER_BYE:
     case PARTNER_OTHER: break;
     }

@@ -28,24 +28,26 @@ enum {
     PARTNER_DEPTH_MAX = 16
 };
 
-#define PARTNER_TYPES(X)                                            \
-    X(HELLO, "hello")       /* both: first of all */                \
-    X(FACTS, "facts")       /* both: what the own QEMU is */        \
-    X(PLAN, "plan")         /* source: the settings for both */     \
-    X(REFUSED, "refused")   /* destination: the plan is, and why */ \
-    X(PROGRESS, "progress") /* source: how far it is */             \
-    X(PREPARED, "prepared")                                         \
-    X(ARRIVED, "arrived")                                           \
-    X(RUNNING, "running")                                           \
-    X(FAILED, "failed")                                             \
-    X(DISCARDED, "discarded")                                       \
-    X(GIVEN, "given")                                               \
-    X(KEPT, "kept")                                                 \
-    X(GONE, "gone")                                                 \
-    X(TAKE_BACK, "take-back")                                       \
-    X(RELEASE_ASKED, "release-asked")                               \
-    X(CANCEL, "cancel")                                             \
-    X(BYE, "bye")
+#define PARTNER_TYPES(X)                                                  \
+    X(HELLO, "hello")       /* both: first of all */                      \
+    X(FACTS, "facts")       /* both: what the own QEMU is */              \
+    X(PLAN, "plan")         /* source: the settings for both */           \
+    X(REFUSED, "refused")   /* destination: the plan is, and why */       \
+    X(PROGRESS, "progress") /* source: how far it is */                   \
+    X(PREPARED, "prepared")                                               \
+    X(ARRIVED, "arrived")                                                 \
+    X(RUNNING, "running")                                                 \
+    X(FAILED, "failed")                                                   \
+    X(DISCARDED, "discarded")                                             \
+    X(GIVEN, "given")                                                     \
+    X(KEPT, "kept")                                                       \
+    X(GONE, "gone")                                                       \
+    X(TAKE_BACK, "take-back")                                             \
+    X(RELEASE_ASKED, "release-asked")                                     \
+    X(CANCEL, "cancel")                                                   \
+    X(BYE, "bye")                                                         \
+    X(LISTENING, "listening") /* destination: QEMU waits to be resumed */ \
+    X(STATUS, "status")       /* both: for who asks on the own host */
 
 enum partner_type {
 #define PARTNER_TYPE_ENUM(name, text) PARTNER_##name,
@@ -65,7 +67,7 @@ struct partner_message {
     char why[PARTNER_WHY_MAX]; /* REFUSED, KEPT, FAILED; "" if not told */
     json_t *capabilities;      /* PLAN: names, true or false */
     json_t *parameters;        /* PLAN: names, each a text, number or bool */
-    json_t *body;              /* FACTS, PROGRESS: an object */
+    json_t *body;              /* FACTS, PROGRESS, STATUS: an object */
 };
 
 /**

@@ -26,6 +26,21 @@
  *   status                QEMU's name of it
  *   elapsed_ms            as above
  *
+ * "state", once, with --status:
+ *   guest                 where it is: "here", "there", "moving" (at the
+ *                         source, until the migration completes), "arrived"
+ *                         (paused, waits for the source's word), "given"
+ *                         (never runs at the source again by itself), "split"
+ *                         (in postcopy), "interrupted" (the same, broken off),
+ *                         "not-come" or "unknown"
+ *   vm                    runstate of the QEMU here
+ *   migration             an object with the fields of "progress"
+ *   helper                whether one is at work here
+ *   partner               whether one is at work at the tunnel's other end
+ *   tunnel, session       the state of the tunnel, and its session's name; left
+ *                         out if there is none
+ *   next                  a sentence on which command goes on; or ""
+ *
  * "result", once, last:
  *   result                "completed", "failed", "cancelled", "timed-out" or
  *                         "unknown"

@@ -116,6 +116,62 @@ bad_values_are_refused_with_what_was_expected(void **state)
     assert_refuses('Z', NULL, "option");
 }
 
+static int
+finish_with(enum job_side side, int one, int other, char why[JOB_WHY_MAX])
+{
+    struct job_config config;
+
+    begin(&config, side);
+    assert_takes(&config, one, NULL);
+    assert_takes(&config, other, NULL);
+    return job_config_finish(&config, why);
+}
+
+/* Each is all that a program does. */
+static void
+one_mode_is_given_at_most(void **state)
+{
+    static const int modes[] = { JOB_OPTION_CHECK,   JOB_OPTION_ATTACH,
+                                 JOB_OPTION_RELEASE, JOB_OPTION_RECOVER,
+                                 JOB_OPTION_STATUS,  JOB_OPTION_CANCEL };
+    char why[JOB_WHY_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        for (size_t j = 0; j < i; j++) {
+            assert_int_equal(finish_with(JOB_SENDS, modes[i], modes[j], why),
+                             -1);
+            assert_non_null(strstr(why, "exclude each other"));
+        }
+}
+
+static void
+what_needs_no_partner_can_be_had_alone(void **state)
+{
+    static const struct {
+        enum job_side side;
+        int mode;
+        int result;
+    } cases[] = {
+        { JOB_SENDS, JOB_OPTION_RECOVER, 0 },
+        { JOB_SENDS, JOB_OPTION_STATUS, 0 },
+        { JOB_SENDS, JOB_OPTION_CANCEL, 0 },
+        { JOB_SENDS, JOB_OPTION_CHECK, -1 },
+        { JOB_SENDS, JOB_OPTION_ATTACH, -1 },
+        { JOB_SENDS, JOB_OPTION_RELEASE, -1 },
+        { JOB_RECEIVES, JOB_OPTION_RECOVER, 0 },
+        { JOB_RECEIVES, JOB_OPTION_STATUS, 0 },
+        { JOB_RECEIVES, JOB_OPTION_CANCEL, -1 },
+    };
+    char why[JOB_WHY_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(finish_with(cases[i].side, JOB_OPTION_STANDALONE,
+                                     cases[i].mode, why),
+                         cases[i].result);
+}
+
 static void
 one_qemu_is_needed(void **state)
 {
@@ -265,6 +321,8 @@ main(void)
         cmocka_unit_test(each_side_has_the_path_of_its_tunnel),
         cmocka_unit_test(every_option_is_taken),
         cmocka_unit_test(bad_values_are_refused_with_what_was_expected),
+        cmocka_unit_test(one_mode_is_given_at_most),
+        cmocka_unit_test(what_needs_no_partner_can_be_had_alone),
         cmocka_unit_test(one_qemu_is_needed),
         cmocka_unit_test(a_relative_path_is_made_absolute_for_qemu),
         cmocka_unit_test(

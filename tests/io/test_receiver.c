@@ -507,7 +507,7 @@ a_paused_postcopy_needs_a_person(void **state)
     qmp_server_migration(&play.server, "postcopy-paused",
                          "{\"return\": {\"status\": \"postcopy-paused\"}}");
     assert_int_equal(play_end(&play), STATUS_UNKNOWN);
-    play_assert_message(&play, "migrate-recover");
+    play_assert_message(&play, "interrupted in postcopy");
     play_close(&play);
 }
 

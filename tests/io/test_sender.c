@@ -206,7 +206,6 @@ a_migration_under_way_is_left_alone(void **state)
 {
     static const char *const running[] = {
         "{\"return\": {\"status\": \"active\"}}",
-        "{\"return\": {\"status\": \"postcopy-paused\"}}",
         "{\"return\": {\"status\": \"cancelling\"}}",
         "{\"return\": {\"status\": \"something-new\"}}",
     };
@@ -218,6 +217,18 @@ a_migration_under_way_is_left_alone(void **state)
         qmp_server_answer(&play.server, "query-migrate", running[i]);
         assert_refused(&play, STATUS_FAILED, "left alone");
     }
+}
+
+static void
+an_interrupted_postcopy_is_told_how_it_comes_back(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_open(&play, JOB_SENDS);
+    qmp_server_answer(&play.server, "query-migrate",
+                      "{\"return\": {\"status\": \"postcopy-paused\"}}");
+    assert_refused(&play, STATUS_FAILED, "interrupted in postcopy");
 }
 
 static void
@@ -1034,6 +1045,7 @@ main(void)
         cmocka_unit_test(xbzrle_arrives_at_qemu),
         cmocka_unit_test(a_vm_in_the_wrong_state_is_refused),
         cmocka_unit_test(a_migration_under_way_is_left_alone),
+        cmocka_unit_test(an_interrupted_postcopy_is_told_how_it_comes_back),
         cmocka_unit_test(what_blocks_a_migration_is_named),
         cmocka_unit_test(a_setting_that_qemu_does_not_have_is_named),
         cmocka_unit_test(a_setting_that_qemu_refuses_or_forgets_is_named),

@@ -65,7 +65,8 @@ a_statement_without_members_is_just_its_name(void **state)
     static const enum partner_type types[] = {
         PARTNER_PREPARED,  PARTNER_ARRIVED,       PARTNER_RUNNING,
         PARTNER_DISCARDED, PARTNER_GONE,          PARTNER_TAKE_BACK,
-        PARTNER_CANCEL,    PARTNER_RELEASE_ASKED, PARTNER_BYE
+        PARTNER_CANCEL,    PARTNER_RELEASE_ASKED, PARTNER_BYE,
+        PARTNER_LISTENING
     };
 
     (void)state;
