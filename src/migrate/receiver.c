@@ -32,6 +32,7 @@
 #include "io/timer.h"
 #include "io/unix_socket.h"
 #include "migrate/gather.h"
+#include "migrate/job_command.h"
 #include "migrate/process.h"
 #include "migrate/receiver_state.h"
 #include "migrate/teller.h"
@@ -333,6 +334,7 @@ receiver_new(struct loop *loop, const struct job_options *options)
     if (receiver == NULL)
         return NULL;
     receiver->options = *options;
+    job_command(options->config, receiver->command);
     own.on_done = on_done;
     own.arg = receiver;
     receiver->leave_for = -1;
@@ -346,6 +348,7 @@ receiver_new(struct loop *loop, const struct job_options *options)
         receiver_free(receiver);
         return NULL;
     }
+    teller_commands(receiver->teller, NULL, receiver->command);
     return receiver;
 }
 

@@ -105,7 +105,7 @@ on_continued(void *owner, const struct qmp_reply *reply)
     if (reply->error != NULL && reply->error_class != NULL) {
         job_done(&receiver->job, STATUS_UNKNOWN,
                  "VM: has arrived and is paused, but QEMU does not continue "
-                 "it: %s; the command cont starts it, or mig-recv --release",
+                 "it: %s; once that is mended, the command cont starts it",
                  reply->error);
         return;
     }
@@ -202,11 +202,12 @@ finish(struct receiver *receiver, enum exit_status status)
         break;
     default:
         job_done(job, status,
-                 "migration: left, and the VM %s; mig-recv --attach goes on "
+                 "migration: left, and the VM %s; \"%s --attach\" goes on "
                  "with it",
                  receiver->handover.state == DESTINATION_ARRIVED
                      ? "has arrived and is paused"
-                     : "may still come");
+                     : "may still come",
+                 receiver->command);
     }
 }
 

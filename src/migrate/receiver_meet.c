@@ -199,6 +199,8 @@ on_came(void *arg)
 {
     struct receiver *receiver = arg;
 
+    teller_commands(receiver->teller,
+                    partner_talk_their_command(receiver->talk), NULL);
     teller_partner_came(receiver->teller);
     if (!receiver->job.begun) {
         say_facts(receiver);
@@ -290,6 +292,7 @@ receiver_talk_open(struct receiver *receiver)
         .loop = receiver->job.loop,
         .path = receiver->options.config->control_path,
         .program = "mig-recv",
+        .command = receiver->command,
         .on_up = on_up,
         .on_came = on_came,
         .on_left = on_left,

@@ -38,6 +38,7 @@ struct receiver {
     /* See receiver_handover.c. */
     struct handover_destination handover;
     struct teller *teller;
+    char command[HANDOVER_COMMAND_MAX]; /* how this program is called */
     struct timer *leave;   /* when it is time to end without a word */
     int leave_for;         /* the situation that it was started for */
     bool ran;              /* RESUME was seen, or a mark of an earlier one */

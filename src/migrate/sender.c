@@ -26,6 +26,7 @@
 #include "io/loop.h"
 #include "io/timer.h"
 #include "migrate/gather.h"
+#include "migrate/job_command.h"
 #include "migrate/listen_wait.h"
 #include "migrate/process.h"
 #include "migrate/sender_state.h"
@@ -225,6 +226,7 @@ sender_new(struct loop *loop, const struct job_options *options)
     if (sender == NULL)
         return NULL;
     sender->options = *options;
+    job_command(options->config, sender->command);
     own.on_done = on_done;
     own.arg = sender;
     sender->leave_for = -1;
@@ -243,6 +245,7 @@ sender_new(struct loop *loop, const struct job_options *options)
         sender_free(sender);
         return NULL;
     }
+    teller_commands(sender->teller, sender->command, NULL);
     return sender;
 }
 

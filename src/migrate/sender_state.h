@@ -59,6 +59,7 @@ struct sender {
     /* See sender_handover.c. */
     struct handover_source handover;
     struct teller *teller;
+    char command[HANDOVER_COMMAND_MAX]; /* how this program is called */
     struct timer *leave; /* when it is time to end without a word */
     int leave_for;       /* the situation that it was started for */
     pid_t qemu;          /* its process, if that is known for certain */

@@ -192,7 +192,7 @@ source_helper_dies_after_completed(struct e2e *e2e)
 
     complete_unseen(e2e, &move);
     process_kill(move.send);
-    process_wait_text(move.recv, move.recv->err, "mig-send --attach");
+    process_wait_text(move.recv, move.recv->err, " --attach\"");
     assert_string_equal(vm_state(move.destination), "paused");
     move.send = attach_send(e2e, &move, "--attach");
     process_expect(move.send, 0);
@@ -222,7 +222,7 @@ destination_helper_dies_while_moving(struct e2e *e2e)
     start_slowly(e2e, &move);
     process_kill(move.recv);
     move_hurry(&move);
-    process_wait_text(move.send, move.send->err, "mig-recv --attach");
+    process_wait_text(move.send, move.send->err, " --attach\"");
     assert_string_equal(vm_state(move.source), "postmigrate");
     assert_string_equal(vm_state(move.destination), "paused");
     move.recv = attach_recv(e2e, &move, "--attach");
@@ -303,8 +303,8 @@ tunnel_dies_after_completed(struct e2e *e2e)
     process_kill(move.tunnel.client);
     process_kill(move.tunnel.server);
     process_signal(move.send, SIGCONT);
-    process_wait_text(move.send, move.send->err, "mig-recv --attach");
-    process_wait_text(move.recv, move.recv->err, "mig-recv --release");
+    process_wait_text(move.send, move.send->err, " --attach\"");
+    process_wait_text(move.recv, move.recv->err, " --release\"");
     assert_string_equal(vm_state(move.source), "postmigrate");
     assert_string_equal(vm_state(move.destination), "paused");
     tunnel_start_server(e2e, &move.tunnel, NULL);
@@ -342,7 +342,7 @@ guest_is_released_by_the_mig_recv_that_waits(struct e2e *e2e)
 
     complete_unseen(e2e, &move);
     process_kill(move.send);
-    process_wait_text(move.recv, move.recv->err, "mig-recv --release");
+    process_wait_text(move.recv, move.recv->err, " --release\"");
     release = attach_recv(e2e, &move, "--release");
     process_expect(release, 0);
     process_expect(move.recv, 0);
