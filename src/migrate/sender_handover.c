@@ -60,9 +60,10 @@ on_continued(void *owner, const struct qmp_reply *reply)
     struct sender *sender = owner;
 
     if (reply->error != NULL) {
-        job_done(&sender->job, STATUS_FAILED,
-                 "VM: is here again, but QEMU does not continue it: %s",
-                 reply->error);
+        log_warnx("VM: is here again, but QEMU does not continue it: %s",
+                  reply->error);
+        sender->was_running = true;
+        sender_step(sender, SOURCE_QEMU_KEPT);
         return;
     }
     json_text_copy(sender->job.runstate, sizeof sender->job.runstate,

@@ -107,7 +107,7 @@ enum source_event {
     SOURCE_QEMU_COMPLETED, /* and it does not run */
     SOURCE_QEMU_RUNS,      /* completed, but it runs: continued by a command */
     SOURCE_QEMU_KEPT,      /* failed or cancelled, or, for a machine that
-                              attaches, none */
+                              attaches, none; or it has refused `cont` */
     SOURCE_QEMU_GONE,      /* its process is proved to have ended */
     SOURCE_QEMU_LOST,      /* it can't be reached, nothing more is known */
 
