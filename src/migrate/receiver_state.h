@@ -45,6 +45,7 @@ struct receiver {
     bool proved;           /* a mark tells whether it has run */
     bool announced;        /* that it runs, to the network */
     bool looking;          /* query-status is under way */
+    bool deaf;             /* the connection to QEMU has ended */
     bool releasing;        /* --release: as soon as the partner is known */
     bool interrupted;      /* a person wants to stop */
     struct progress there; /* how far the source is, as it says */
