@@ -117,6 +117,7 @@ ask(struct program *program)
     const struct asker_options options_of_asker = {
         .loop = program->loop,
         .path = program->config->control_path,
+        .target = &program->config->target,
         .program = "mig-recv",
         .on_done = on_asked,
         .arg = program,

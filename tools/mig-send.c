@@ -133,6 +133,7 @@ ask(struct program *program)
     const struct asker_options options_of_asker = {
         .loop = program->loop,
         .path = program->config->control_path,
+        .target = &program->config->target,
         .program = "mig-send",
         .on_done = on_asked,
         .arg = program,

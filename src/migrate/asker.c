@@ -6,11 +6,20 @@
 #include "base/cli.h"
 #include "base/log.h"
 #include "io/timer.h"
+#include "migrate/doorbell.h"
 #include "migrate/partner_link.h"
 #include "wire/partner.h"
 
 /* A destination may have to ask the source first. */
 enum { ANSWER_MS = 10000 };
+
+static const char released[] =
+    "released by the helper that is at work here: the guest is here, and runs "
+    "if it is to";
+static const char empty[] = "not released: the guest will never run here";
+static const char asked[] =
+    "the helper that is at work here was asked to release the guest, and has "
+    "not done it: see what it says";
 
 struct asker {
     struct asker_options options;
@@ -56,31 +65,35 @@ on_message(void *arg, const json_t *object, enum line_from from)
     type = message.type;
     partner_fini(&message);
     if (type == PARTNER_RUNNING || type == PARTNER_KEPT)
-        answer(asker, STATUS_DONE,
-               "released by the helper that is at work here: the guest is "
-               "here, and runs if it is to");
+        answer(asker, STATUS_DONE, released);
     else if (type == PARTNER_DISCARDED || type == PARTNER_FAILED)
-        answer(asker, STATUS_FAILED,
-               "not released: the guest will never run here");
+        answer(asker, STATUS_FAILED, empty);
 }
 
 static void
 on_timer(void *arg)
 {
-    answer(arg, STATUS_UNKNOWN,
-           "the helper that is at work here was asked to release the guest, "
-           "and has not done it: see what it says");
+    answer(arg, STATUS_UNKNOWN, asked);
 }
 
-/* Absent: no tunnel.  Refused: nobody is at work. */
+/* Absent: no tunnel.  Refused: nobody is at work there, but one whom the tunnel
+ * has left may be. */
 static void
 on_end(void *arg, enum partner_link_end end, const char *why)
 {
     struct asker *asker = arg;
+    enum exit_status status = STATUS_FAILED;
 
     (void)end;
-    log_debug("nobody to ask: %s", why);
-    asker->options.on_done(asker->options.arg, false, STATUS_FAILED);
+    log_debug("nobody to ask by way of the tunnel: %s", why);
+    if (!doorbell_ring(asker->options.target, &status))
+        asker->options.on_done(asker->options.arg, false, STATUS_FAILED);
+    else if (status == STATUS_DONE)
+        answer(asker, status, released);
+    else if (status == STATUS_FAILED)
+        answer(asker, status, empty);
+    else
+        answer(asker, status, asked);
 }
 
 struct asker *

@@ -11,11 +11,13 @@
 
 struct asker;
 struct loop;
+struct qmp_target;
 
 struct asker_options {
     struct loop *loop;
-    const char *path;    /* of the control socket; outlives the asker */
-    const char *program; /* "mig-send"; outlives the asker */
+    const char *path; /* of the control socket; outlives the asker */
+    const struct qmp_target *target; /* the QEMU; outlives the asker */
+    const char *program;             /* "mig-send"; outlives the asker */
 
     /**
      * on_done(arg, asked, status):

@@ -31,6 +31,7 @@
 #include "base/log.h"
 #include "io/timer.h"
 #include "io/unix_socket.h"
+#include "migrate/doorbell.h"
 #include "migrate/gather.h"
 #include "migrate/job_command.h"
 #include "migrate/process.h"
@@ -224,14 +225,29 @@ on_first_runstate(void *owner, const struct qmp_reply *reply)
 }
 
 static void
+on_ring(void *arg)
+{
+    struct receiver *receiver = arg;
+
+    log_info("VM: somebody here asks to release it");
+    if (receiver->together && receiver->job.begun)
+        receiver_step(receiver, DESTINATION_RELEASE);
+}
+
+static void
 on_ready(void *owner)
 {
     struct receiver *receiver = owner;
+    const struct job_config *config = receiver->options.config;
     pid_t peer = qmp_peer(receiver->job.qmp);
+
+    if (!config->standalone)
+        receiver->doorbell = doorbell_new(receiver->job.loop, &config->target,
+                                          on_ring, receiver);
 
     if (process_is_destination(peer))
         receiver->qemu = peer;
-    if (receiver->options.config->attach || receiver->options.config->release)
+    if (config->attach || config->release)
         receiver_attach(receiver);
     else
         job_ask(&receiver->job, "query-status", NULL, on_first_runstate);
@@ -308,6 +324,13 @@ on_done(void *arg, enum exit_status status)
     receiver->talk = NULL;
     gather_free(receiver->gather);
     receiver->gather = NULL;
+    if (receiver->handover.state == DESTINATION_TAKEN)
+        doorbell_answer(receiver->doorbell, STATUS_DONE);
+    else
+        doorbell_answer(receiver->doorbell,
+                        receiver->handover.state == DESTINATION_EMPTY
+                            ? STATUS_FAILED
+                            : STATUS_UNKNOWN);
     timer_stop(receiver->leave);
     timer_stop(receiver->seek);
     timer_stop(receiver->again);
@@ -361,6 +384,7 @@ receiver_free(struct receiver *receiver)
     timer_free(receiver->leave);
     timer_free(receiver->seek);
     teller_free(receiver->teller);
+    doorbell_free(receiver->doorbell);
     partner_talk_free(receiver->talk);
     gather_free(receiver->gather);
     json_decref(receiver->facts);

@@ -194,6 +194,22 @@ on_up(void *arg, bool partner)
                  "migration: %s; nothing was started", strerror(errno));
 }
 
+/* A new mig-send, where the one before has begun something. */
+static void
+refuse_another(struct receiver *receiver)
+{
+    const char *command = partner_talk_their_command(receiver->talk);
+    char why[PARTNER_WHY_MAX];
+
+    snprintf(why, sizeof why,
+             "this QEMU waits for a migration that began before: \"%s "
+             "--attach\" goes on with it, or ends it where it never began",
+             command != NULL && strlen(command) < PARTNER_WHY_MAX / 2
+                 ? command
+                 : "mig-send");
+    say_refused(receiver, why);
+}
+
 static void
 on_came(void *arg)
 {
@@ -207,9 +223,7 @@ on_came(void *arg)
         return;
     }
     if (partner_talk_heard_id(receiver->talk)[0] == '\0')
-        say_refused(receiver, "this QEMU waits for a migration that began "
-                              "before: mig-send --attach goes on with it, or "
-                              "ends it where it never began");
+        refuse_another(receiver);
     receiver_step(receiver, DESTINATION_CAME);
     if (!receiver->releasing)
         return;

@@ -6,6 +6,7 @@
 #include "migrate/receiver.h"
 #include "wire/handover.h"
 
+struct doorbell;
 struct gather;
 struct teller;
 struct timer;
@@ -38,6 +39,7 @@ struct receiver {
     /* See receiver_handover.c. */
     struct handover_destination handover;
     struct teller *teller;
+    struct doorbell *doorbell;          /* for --release, where no tunnel is */
     char command[HANDOVER_COMMAND_MAX]; /* how this program is called */
     struct timer *leave;   /* when it is time to end without a word */
     int leave_for;         /* the situation that it was started for */

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "io/timer.h"
+#include "migrate/doorbell.h"
 #include "migrate/gather.h"
 #include "migrate/job_command.h"
 #include "migrate/listen_wait.h"
@@ -57,11 +58,24 @@ on_applied(void *owner)
 }
 
 static void
+on_ring(void *arg)
+{
+    struct sender *sender = arg;
+
+    log_info("VM: somebody here asks to release it");
+    if (sender->planned)
+        sender_step(sender, SOURCE_RELEASE);
+}
+
+static void
 on_ready(void *owner)
 {
     struct sender *sender = owner;
     const struct job_config *config = sender->options.config;
 
+    if (!config->standalone)
+        sender->doorbell =
+            doorbell_new(sender->job.loop, &config->target, on_ring, sender);
     sender->qemu = process_qemu(qmp_peer(sender->job.qmp));
     if (config->attach || config->release)
         sender_attach(sender);
@@ -196,6 +210,9 @@ on_done(void *arg, enum exit_status status)
             &(struct partner_message){
                 .type = PARTNER_KEPT,
                 .running = strcmp(sender->job.runstate, "running") == 0 });
+    doorbell_answer(sender->doorbell, sender->handover.state == SOURCE_KEPT
+                                          ? STATUS_DONE
+                                          : STATUS_UNKNOWN);
     partner_talk_free(sender->talk);
     sender->talk = NULL;
     gather_free(sender->gather);
@@ -262,6 +279,7 @@ sender_free(struct sender *sender)
     timer_free(sender->leave);
     timer_free(sender->exit);
     teller_free(sender->teller);
+    doorbell_free(sender->doorbell);
     partner_talk_free(sender->talk);
     gather_free(sender->gather);
     json_decref(sender->facts);

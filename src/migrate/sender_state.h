@@ -6,6 +6,7 @@
 #include "migrate/sender.h"
 #include "wire/handover.h"
 
+struct doorbell;
 struct gather;
 struct listen_wait;
 struct teller;
@@ -59,6 +60,7 @@ struct sender {
     /* See sender_handover.c. */
     struct handover_source handover;
     struct teller *teller;
+    struct doorbell *doorbell;          /* for --release, where no tunnel is */
     char command[HANDOVER_COMMAND_MAX]; /* how this program is called */
     struct timer *leave; /* when it is time to end without a word */
     int leave_for;       /* the situation that it was started for */
