@@ -41,6 +41,10 @@ static const struct cli_option options[] = {
       "(no end)" },
     { JOB_OPTION_STANDALONE, "standalone", NULL,
       "work with QEMU alone, and do not look for mig-send" },
+    { JOB_OPTION_RUN_AT_ONCE, "run-at-once", NULL,
+      "when working alone: let the guest run as soon as it has\n"
+      "arrived; if the source fails in the last moment, it\n"
+      "runs at both hosts" },
     { JOB_OPTION_CONTROL, "control", "PATH",
       "mig-server's control socket, by which the partner is\n"
       "reached (that of --unix with .ctl behind it)" },

@@ -111,6 +111,7 @@ job_config_option(void *config, int key, const char *value)
     case JOB_OPTION_CHECK: job->check = true; return NULL;
     case JOB_OPTION_ATTACH: job->attach = true; return NULL;
     case JOB_OPTION_RELEASE: job->release = true; return NULL;
+    case JOB_OPTION_RUN_AT_ONCE: job->run_at_once = true; return NULL;
     default: return "an option of this program";
     }
 }
@@ -243,6 +244,9 @@ check_modes(const struct job_config *config, char why[JOB_WHY_MAX])
     else if (config->check && (config->attach || config->release))
         clash =
             config->attach ? "--check and --attach" : "--check and --release";
+    else if (config->run_at_once && (config->attach || config->release))
+        clash = config->attach ? "--run-at-once and --attach"
+                               : "--run-at-once and --release";
     if (clash == NULL)
         return 0;
     snprintf(why, JOB_WHY_MAX, "%s exclude each other", clash);

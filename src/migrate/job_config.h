@@ -17,7 +17,8 @@ enum {
     JOB_OPTION_CONTROL,
     JOB_OPTION_CHECK,
     JOB_OPTION_ATTACH,
-    JOB_OPTION_RELEASE
+    JOB_OPTION_RELEASE,
+    JOB_OPTION_RUN_AT_ONCE
 };
 
 struct job_config {
@@ -32,6 +33,7 @@ struct job_config {
     bool standalone;            /* do not look for a partner */
     bool attach;                /* to what is under way already */
     bool release;               /* the same, and let the guest run here */
+    bool run_at_once;           /* alone: without the source's word */
     char control_path[108 + 8]; /* of the tunnel's control socket */
     bool control_given;         /* so there is to be one */
     struct settings settings;

@@ -5,6 +5,9 @@
  *   query-migrate   must not have begun, or wait at our path already: an
  *                   earlier mig-recv may have left it like that
  *   the settings    before migrate-incoming: QEMU sets its channels up there
+ *   stop            so that the VM arrives paused: whether the source has let
+ *                   go of it can't be known without a partner, and if its last
+ *                   word back is lost, the source runs it on
  *   migrate-incoming
  *   follow          until completed or failed, or until QEMU is gone
  *   query-status    until the VM has left inmigrate: it runs, or is paused
@@ -63,7 +66,10 @@ receiver_on_runstate(void *owner, const struct qmp_reply *reply)
         job_done(job, STATUS_DONE, "VM: has arrived and runs");
     else if (strcmp(job->runstate, "paused") == 0)
         job_done(job, STATUS_DONE,
-                 "VM: has arrived and is paused; the command cont starts it");
+                 "VM: has arrived and is paused; if the source's QEMU says "
+                 "'completed' and does not run, \"%s --release\" runs it here; "
+                 "if it runs there, quit this QEMU",
+                 receiver->command);
     else
         job_done(job, STATUS_DONE, "VM: has arrived; its state is '%s'",
                  job->runstate);
@@ -123,7 +129,7 @@ on_applied(void *owner)
 {
     struct receiver *receiver = owner;
 
-    if (receiver->together)
+    if (receiver->together || !receiver->options.config->run_at_once)
         receiver_prepare(receiver);
     else
         receiver_incoming(receiver);

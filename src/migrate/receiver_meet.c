@@ -97,9 +97,9 @@ receiver_mark(struct receiver *receiver, const char *what)
                                    .on_reply = on_marked,
                                    .arg = receiver };
 
-    if (receiver->talk == NULL)
-        return;
-    snprintf(id, sizeof id, MARK_PREFIX "%s%s", partner_talk_id(receiver->talk),
+    snprintf(id, sizeof id, MARK_PREFIX "%s%s",
+             receiver->talk != NULL ? partner_talk_id(receiver->talk)
+                                    : receiver->id,
              what);
     arguments = json_pack("{s:s, s:s}", "qom-type", "rng-builtin", "id", id);
     command.arguments = arguments;
@@ -113,10 +113,19 @@ on_stopped(void *owner, const struct qmp_reply *reply)
 {
     struct receiver *receiver = owner;
 
-    if (reply->error != NULL) {
+    if (reply->error != NULL && receiver->together) {
         receiver_refuse(receiver, reply->error);
         return;
     }
+    if (reply->error != NULL) {
+        job_done(&receiver->job, STATUS_FAILED,
+                 "QEMU: can't be told to let the VM arrive paused: %s; nothing "
+                 "was started",
+                 reply->error);
+        return;
+    }
+    if (!receiver->together)
+        snprintf(receiver->id, sizeof receiver->id, MARK_ALONE);
     receiver_mark(receiver, receiver->run == RUN_NO ? MARK_PAUSED : MARK_RUN);
     receiver_incoming(receiver);
 }

@@ -58,6 +58,7 @@ struct receiver {
 /* Objects in QEMU, of no use to it, that tell a later mig-recv what was done:
  * "mig-recv-" and the migration's id, with this behind it. */
 #define MARK_PREFIX "mig-recv-"
+#define MARK_ALONE "0"          /* the id where there was no partner */
 #define MARK_RUN "-run"         /* it is to run when it has arrived */
 #define MARK_PAUSED "-paused"   /* it is not */
 #define MARK_STARTED "-started" /* `cont` was about to be sent */

@@ -15,11 +15,6 @@
 
 enum { SENT_MIB = 4 };
 
-/* So little that there is time enough in it to hold it anywhere. */
-static const struct guest small = {
-    .fill_mib = 32, .window_mib = 4, .round_pages = 8, .round_ticks = 1
-};
-
 #define PREPARED "7072657061726564"  /* the word */
 #define LAST_WORD "0001000400000000" /* MIG_RP_MSG_SHUT with success */
 
@@ -115,7 +110,7 @@ start(struct trial *trial)
 {
     struct tunnel *tunnel = &trial->move.tunnel;
 
-    trial->move.source = vm_start_source(trial->e2e, &small);
+    trial->move.source = vm_start_source(trial->e2e, &guest_small);
     trial->move.destination = vm_start_incoming(trial->e2e, trial->move.source);
     operator_init(&trial->operator, trial->e2e, &trial->move);
     tunnel_init(trial->e2e, tunnel);
@@ -262,6 +257,7 @@ strike(struct trial *trial)
     case VICTIM_CLIENT: process_kill(move->tunnel.client); break;
     case VICTIM_SERVER: process_kill(move->tunnel.server); break;
     case VICTIM_LINK: proxy_do(trial->proxy, "refuse"); break;
+    case VICTIM_NOBODY: proxy_do(trial->proxy, "reset"); break;
     case VICTIM_SOURCE: vm_stop(move->source); break;
     case VICTIM_DESTINATION:
         vm_stop(move->destination);

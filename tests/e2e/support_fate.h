@@ -27,7 +27,8 @@ enum fate_victim {
     VICTIM_SERVER,
     VICTIM_LINK,
     VICTIM_SOURCE,
-    VICTIM_DESTINATION
+    VICTIM_DESTINATION,
+    VICTIM_NOBODY /* but all connections are reset */
 };
 
 enum fate_place { AT_NEITHER, AT_SOURCE, AT_DESTINATION };

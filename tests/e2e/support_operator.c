@@ -44,6 +44,13 @@ operator_init(struct operator* operator, struct e2e * e2e, struct move *move)
     *operator=(struct operator){ .e2e = e2e, .move = move };
 }
 
+/* Not so in a test without this helper. */
+static bool
+works(struct process *helper)
+{
+    return helper != NULL && process_running(helper);
+}
+
 /* The destination first: once it runs there, nothing may let it run at the
  * source, so two that are seen one after the other are two at once. */
 void operator_watch(struct operator* operator)
@@ -67,7 +74,7 @@ static bool
 may_attach_send(struct operator* operator, const char * line)
 {
     (void)line;
-    return operator->tunnel && !process_running(operator->move->send) &&
+    return operator->tunnel && !works(operator->move->send) &&
            !is_gone(operator->move->source);
 }
 
@@ -75,7 +82,7 @@ static bool
 may_attach_recv(struct operator* operator, const char * line)
 {
     (void)line;
-    return operator->tunnel && !process_running(operator->move->recv) &&
+    return operator->tunnel && !works(operator->move->recv) &&
            !is_gone(operator->move->destination);
 }
 
@@ -89,7 +96,7 @@ may_release_recv(struct operator* operator, const char * line)
         return false;
     if (is_gone(source))
         return strstr(line, "source's QEMU has ended") != NULL;
-    if (operator->tunnel && process_running(operator->move->send))
+    if (operator->tunnel && works(operator->move->send))
         return false; /* it is heard, or will be in a moment */
     if (strstr(line, "source's QEMU says 'completed' and does not run") == NULL)
         return strstr(line, "nobody knows any more") != NULL;
@@ -240,9 +247,8 @@ static bool
 is_settled(void *arg)
 {
     struct operator* operator= arg;
-    bool ended =
-        !process_running(operator->move->send) &&
-        (operator->recv_waits || !process_running(operator->move->recv));
+    bool ended = !works(operator->move->send) &&
+                 (operator->recv_waits || !works(operator->move->recv));
 
     operator_watch(operator);
     return !operator_follow(operator) && ended;
