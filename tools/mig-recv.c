@@ -45,6 +45,10 @@ static const struct cli_option options[] = {
       "(no end)" },
     { JOB_OPTION_STANDALONE, "standalone", NULL,
       "work with QEMU alone, and do not look for mig-send" },
+    { JOB_OPTION_RUN_AT_ONCE, "run-at-once", NULL,
+      "when working alone: let the guest run as soon as it has\n"
+      "arrived; if the source fails in the last moment, it\n"
+      "runs at both hosts" },
     { JOB_OPTION_CONTROL, "control", "PATH",
       "mig-server's control socket, by which the partner is\n"
       "reached (that of --unix with .ctl behind it)" },
@@ -129,6 +133,7 @@ ask(struct program *program)
     const struct asker_options options_of_asker = {
         .loop = program->loop,
         .path = program->config->control_path,
+        .target = &program->config->target,
         .program = "mig-recv",
         .request = program->config->cancel ? REQUEST_CANCEL : REQUEST_RELEASE,
         .standing = &program->standing,

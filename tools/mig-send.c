@@ -164,6 +164,7 @@ ask(struct program *program)
     const struct asker_options options_of_asker = {
         .loop = program->loop,
         .path = program->config->control_path,
+        .target = &program->config->target,
         .program = "mig-send",
         .request = program->config->cancel ? REQUEST_CANCEL : REQUEST_RELEASE,
         .standing = &program->standing,

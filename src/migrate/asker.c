@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "io/timer.h"
+#include "migrate/doorbell.h"
 #include "migrate/job.h"
 #include "migrate/output.h"
 #include "migrate/partner_link.h"
@@ -24,6 +25,14 @@ enum {
     STATUS_MS = 4000,  /* more than a helper gives its QEMU */
     AGAIN_MS = 500
 };
+
+static const char released[] =
+    "released by the helper that is at work here: the guest is here, and runs "
+    "if it is to";
+static const char empty[] = "not released: the guest will never run here";
+static const char unanswered[] =
+    "the helper that is at work here was asked to release the guest, and has "
+    "not done it: see what it says";
 
 struct asker {
     struct asker_options options;
@@ -139,16 +148,13 @@ take_statement(struct asker *asker, enum partner_type type)
         answer(asker, STATUS_DONE,
                cancels ? "cancelled by the helper that is at work here: the "
                          "guest is here"
-                       : "released by the helper that is at work here: the "
-                         "guest is here, and runs if it is to");
+                       : released);
         break;
     case PARTNER_RUNNING:
         if (cancels)
             answer(asker, STATUS_FAILED, standing_too_late);
         else
-            answer(asker, STATUS_DONE,
-                   "released by the helper that is at work here: the guest is "
-                   "here, and runs if it is to");
+            answer(asker, STATUS_DONE, released);
         break;
     case PARTNER_DISCARDED:
     case PARTNER_FAILED:
@@ -157,8 +163,7 @@ take_statement(struct asker *asker, enum partner_type type)
                    "cancelled: the guest is at the source, and this QEMU has "
                    "ended");
         else if (!cancels)
-            answer(asker, STATUS_FAILED,
-                   "not released: the guest will never run here");
+            answer(asker, STATUS_FAILED, empty);
         break;
     case PARTNER_GIVEN:
         if (cancels)
@@ -198,11 +203,7 @@ give_up(struct asker *asker)
                "the helper that is at work here was asked to cancel, and has "
                "not done it yet: see what it says");
         break;
-    case REQUEST_RELEASE:
-        answer(asker, STATUS_UNKNOWN,
-               "the helper that is at work here was asked to release the "
-               "guest, and has not done it: see what it says");
-        break;
+    case REQUEST_RELEASE: answer(asker, STATUS_UNKNOWN, unanswered); break;
     }
 }
 
@@ -220,13 +221,29 @@ on_timer(void *arg)
     timer_start(asker->timer, AGAIN_MS);
 }
 
+/* One whom the tunnel has left may be at work. */
+static void
+ring(struct asker *asker)
+{
+    enum exit_status status = STATUS_FAILED;
+
+    if (!doorbell_ring(asker->options.target, &status))
+        done(asker, false, STATUS_FAILED);
+    else if (status == STATUS_DONE)
+        answer(asker, status, released);
+    else if (status == STATUS_FAILED)
+        answer(asker, status, empty);
+    else
+        answer(asker, status, unanswered);
+}
+
 /* Absent: no tunnel.  Refused: nobody is at work, or not any more. */
 static void
 on_end(void *arg, enum partner_link_end end, const char *why)
 {
     struct asker *asker = arg;
 
-    log_debug("nobody to ask: %s", why);
+    log_debug("nobody to ask by way of the tunnel: %s", why);
     if (end == LINK_REFUSED && asker->sent &&
         asker->options.request == REQUEST_CANCEL &&
         !asker->options.standing->begun)
@@ -238,6 +255,8 @@ on_end(void *arg, enum partner_link_end end, const char *why)
         answer(asker, STATUS_FAILED,
                "no mig-recv is at work here that could ask the source: cancel "
                "it there, with mig-send --cancel");
+    else if (asker->options.request == REQUEST_RELEASE)
+        ring(asker);
     else
         done(asker, false, STATUS_FAILED);
 }

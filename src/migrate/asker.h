@@ -14,12 +14,14 @@
 
 struct asker;
 struct loop;
+struct qmp_target;
 struct standing;
 
 struct asker_options {
     struct loop *loop;
-    const char *path;    /* of the control socket; outlives the asker */
-    const char *program; /* "mig-send"; outlives the asker */
+    const char *path; /* of the control socket; outlives the asker */
+    const struct qmp_target *target; /* the QEMU; outlives the asker */
+    const char *program;             /* "mig-send"; outlives the asker */
     enum helper_request request;
 
     /* What is learned of the tunnel and of the helper, as the side in it says;

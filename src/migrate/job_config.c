@@ -135,6 +135,7 @@ job_config_option(void *config, int key, const char *value)
     case JOB_OPTION_RECOVER: job->recover = true; return NULL;
     case JOB_OPTION_STATUS: job->status = true; return NULL;
     case JOB_OPTION_CANCEL: job->cancel = true; return NULL;
+    case JOB_OPTION_RUN_AT_ONCE: job->run_at_once = true; return NULL;
     default: return "an option of this program";
     }
 }
@@ -287,6 +288,7 @@ check_modes(const struct job_config *config, char why[JOB_WHY_MAX])
         const char *name;
     } modes[] = {
         { config->check, false, "--check" },
+        { config->run_at_once, true, "--run-at-once" },
         { config->attach, false, "--attach" },
         { config->release, false, "--release" },
         { config->recover, true, "--recover" },

@@ -28,7 +28,8 @@ enum {
     JOB_OPTION_ON_TIMEOUT,
     JOB_OPTION_RECOVER,
     JOB_OPTION_STATUS,
-    JOB_OPTION_CANCEL
+    JOB_OPTION_CANCEL,
+    JOB_OPTION_RUN_AT_ONCE
 };
 
 struct job_config {
@@ -46,6 +47,7 @@ struct job_config {
     bool recover;               /* what was interrupted in postcopy */
     bool status;                /* say what is going on, and do no more */
     bool cancel;                /* what is under way */
+    bool run_at_once;           /* alone: without the source's word */
     char control_path[108 + 8]; /* of the tunnel's control socket */
     bool control_given;         /* so there is to be one */
     /* Those that were asked for, and at the side that receives behind them

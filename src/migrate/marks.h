@@ -13,6 +13,7 @@
 #include "wire/handover.h"
 
 #define MARK_PREFIX "mig-recv-"
+#define MARK_ALONE "0"          /* the id where there was no partner */
 #define MARK_RUN "-run"         /* it is to run when it has arrived */
 #define MARK_PAUSED "-paused"   /* it is not */
 #define MARK_STARTED "-started" /* `cont` was about to be sent */

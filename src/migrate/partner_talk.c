@@ -20,6 +20,7 @@ struct partner_talk {
     char heard_id[PARTNER_ID_MAX + 1];
     char program[CONTROL_PROGRAM_MAX + 1]; /* with its version */
     struct log_limit limit;                /* of lines that it causes */
+    char their_command[HANDOVER_COMMAND_MAX];
 };
 
 static bool
@@ -76,6 +77,9 @@ greet(struct partner_talk *talk)
     snprintf(hello.program, sizeof hello.program, "%s", talk->options.program);
     snprintf(hello.program_version, sizeof hello.program_version, "%s",
              cli_version());
+    if (talk->options.command != NULL)
+        snprintf(hello.command, sizeof hello.command, "%s",
+                 talk->options.command);
     partner_talk_say(talk, &hello);
 }
 
@@ -128,6 +132,7 @@ take_hello(struct partner_talk *talk, const struct partner_message *message)
     }
     log_debug("partner: %s %s is there", message->program,
               message->program_version);
+    memcpy(talk->their_command, message->command, sizeof talk->their_command);
     talk->there = true;
     talk->options.on_came(talk->options.arg);
 }
@@ -245,6 +250,12 @@ partner_talk_ready(const struct partner_talk *talk)
 
     return view != NULL &&
            (view->state == TUNNEL_READY || view->state == TUNNEL_RUNNING);
+}
+
+const char *
+partner_talk_their_command(const struct partner_talk *talk)
+{
+    return talk->their_command[0] != '\0' ? talk->their_command : NULL;
 }
 
 void

@@ -21,6 +21,7 @@ struct partner_talk_options {
     struct loop *loop;
     const char *path;    /* of the control socket; copied */
     const char *program; /* "mig-send"; outlives the talk */
+    const char *command; /* how it is called, the same; NULL: not told */
 
     /**
      * on_up(arg, partner):
@@ -81,6 +82,12 @@ bool partner_talk_there(const struct partner_talk *talk);
  * the source's QEMU: it is ready, or QEMU has connected.
  */
 bool partner_talk_ready(const struct partner_talk *talk);
+
+/**
+ * partner_talk_their_command(talk):
+ * Return how the partner says it is called, or NULL.
+ */
+const char *partner_talk_their_command(const struct partner_talk *talk);
 
 /**
  * partner_talk_set_id(talk, id):

@@ -5,6 +5,9 @@
  *   query-migrate   must not have begun, or wait at our path already: an
  *                   earlier mig-recv may have left it like that
  *   the settings    before migrate-incoming: QEMU sets its channels up there
+ *   stop            so that the VM arrives paused: whether the source has let
+ *                   go of it can't be known without a partner, and if its last
+ *                   word back is lost, the source runs it on
  *   migrate-incoming
  *   follow          until completed or failed, or until QEMU is gone
  *   query-status    until the VM has left inmigrate: it runs, or is paused
@@ -31,7 +34,9 @@
 #include "base/log.h"
 #include "io/timer.h"
 #include "io/unix_socket.h"
+#include "migrate/doorbell.h"
 #include "migrate/gather.h"
+#include "migrate/job_command.h"
 #include "migrate/process.h"
 #include "migrate/receiver_state.h"
 #include "migrate/teller.h"
@@ -62,7 +67,10 @@ receiver_on_runstate(void *owner, const struct qmp_reply *reply)
         job_done(job, STATUS_DONE, "VM: has arrived and runs");
     else if (strcmp(job->runstate, "paused") == 0)
         job_done(job, STATUS_DONE,
-                 "VM: has arrived and is paused; the command cont starts it");
+                 "VM: has arrived and is paused; if the source's QEMU says "
+                 "'completed' and does not run, \"%s --release\" runs it here; "
+                 "if it runs there, quit this QEMU",
+                 receiver->command);
     else
         job_done(job, STATUS_DONE, "VM: has arrived; its state is '%s'",
                  job->runstate);
@@ -121,7 +129,7 @@ on_applied(void *owner)
 {
     struct receiver *receiver = owner;
 
-    if (receiver->together)
+    if (receiver->together || !receiver->options.config->run_at_once)
         receiver_prepare(receiver);
     else
         receiver_incoming(receiver);
@@ -223,14 +231,29 @@ on_first_runstate(void *owner, const struct qmp_reply *reply)
 }
 
 static void
+on_ring(void *arg)
+{
+    struct receiver *receiver = arg;
+
+    log_info("VM: somebody here asks to release it");
+    if (receiver->together && receiver->job.begun)
+        receiver_step(receiver, DESTINATION_RELEASE);
+}
+
+static void
 on_ready(void *owner)
 {
     struct receiver *receiver = owner;
+    const struct job_config *config = receiver->options.config;
     pid_t peer = qmp_peer(receiver->job.qmp);
+
+    if (!config->standalone)
+        receiver->doorbell = doorbell_new(receiver->job.loop, &config->target,
+                                          on_ring, receiver);
 
     if (process_is_destination(peer))
         receiver->qemu = peer;
-    if (receiver->options.config->recover)
+    if (config->recover)
         receiver_recover(receiver);
     else if (receiver_attaches(receiver))
         receiver_attach(receiver);
@@ -315,6 +338,13 @@ on_done(void *arg, enum exit_status status)
     receiver->talk = NULL;
     gather_free(receiver->gather);
     receiver->gather = NULL;
+    if (receiver->handover.state == DESTINATION_TAKEN)
+        doorbell_answer(receiver->doorbell, STATUS_DONE);
+    else
+        doorbell_answer(receiver->doorbell,
+                        receiver->handover.state == DESTINATION_EMPTY
+                            ? STATUS_FAILED
+                            : STATUS_UNKNOWN);
     timer_stop(receiver->leave);
     timer_stop(receiver->seek);
     timer_stop(receiver->again);
@@ -341,6 +371,7 @@ receiver_new(struct loop *loop, const struct job_options *options)
     if (receiver == NULL)
         return NULL;
     receiver->options = *options;
+    job_command(options->config, receiver->command);
     own.on_done = on_done;
     own.arg = receiver;
     receiver->leave_for = -1;
@@ -354,6 +385,7 @@ receiver_new(struct loop *loop, const struct job_options *options)
         receiver_free(receiver);
         return NULL;
     }
+    teller_commands(receiver->teller, NULL, receiver->command);
     return receiver;
 }
 
@@ -366,6 +398,7 @@ receiver_free(struct receiver *receiver)
     timer_free(receiver->leave);
     timer_free(receiver->seek);
     teller_free(receiver->teller);
+    doorbell_free(receiver->doorbell);
     partner_talk_free(receiver->talk);
     gather_free(receiver->gather);
     json_decref(receiver->facts);

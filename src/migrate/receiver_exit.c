@@ -110,6 +110,7 @@ receiver_on_end(void *owner, enum qmp_end end, const char *why)
     struct job *job = &receiver->job;
     bool postcopy = migration_is_postcopy(&job->progress.migration);
 
+    receiver->deaf = true;
     if (!job->begun)
         job_done(job, STATUS_FAILED, "QMP: %s; nothing was started", why);
     else if (receiver->failed)

@@ -19,6 +19,7 @@
 #include "io/loop.h"
 #include "io/timer.h"
 #include "migrate/output.h"
+#include "migrate/process.h"
 #include "migrate/receiver_state.h"
 #include "migrate/teller.h"
 #include "wire/progress_text.h"
@@ -108,7 +109,7 @@ on_continued(void *owner, const struct qmp_reply *reply)
     if (reply->error != NULL && reply->error_class != NULL) {
         job_done(&receiver->job, STATUS_UNKNOWN,
                  "VM: has arrived and is paused, but QEMU does not continue "
-                 "it: %s; the command cont starts it, or mig-recv --release",
+                 "it: %s; once that is mended, the command cont starts it",
                  reply->error);
         return;
     }
@@ -232,11 +233,12 @@ finish(struct receiver *receiver, enum exit_status status)
         break;
     default:
         job_done(job, status,
-                 "migration: left, and the VM %s; mig-recv --attach goes on "
+                 "migration: left, and the VM %s; \"%s --attach\" goes on "
                  "with it",
                  receiver->handover.state == DESTINATION_ARRIVED
                      ? "has arrived and is paused"
-                     : "may still come");
+                     : "may still come",
+                 receiver->command);
     }
 }
 
@@ -263,13 +265,33 @@ watch_leave(struct receiver *receiver)
                     handover->heard == WORD_KEPT ? SOON_MS : FAREWELL_MS);
 }
 
+/* Nothing reaches QEMU any more.  Its process has gone before its connection is
+ * seen to end, where mig-recv stood still meanwhile. */
+static bool
+is_deaf(const struct receiver *receiver)
+{
+    return receiver->deaf ||
+           (receiver->qemu != 0 && process_has_exited(receiver->qemu));
+}
+
+/* A guest that can't be started must not count as one that was: once QEMU is
+ * known to be gone, it never ran here, and the source may have it back. */
+static bool
+comes_too_late(const struct receiver *receiver, enum destination_event event)
+{
+    return (event == DESTINATION_HEARD_GIVEN || event == DESTINATION_RELEASE) &&
+           (receiver->handover.state == DESTINATION_PREPARED ||
+            receiver->handover.state == DESTINATION_ARRIVED) &&
+           is_deaf(receiver);
+}
+
 void
 receiver_step(struct receiver *receiver, enum destination_event event)
 {
     enum destination_state before = receiver->handover.state;
     struct handover_acts acts;
 
-    if (receiver->job.over)
+    if (receiver->job.over || comes_too_late(receiver, event))
         return;
     acts = handover_destination_step(&receiver->handover, event);
     obey(receiver, acts.order);

@@ -97,9 +97,9 @@ receiver_mark(struct receiver *receiver, const char *what)
                                    .on_reply = on_marked,
                                    .arg = receiver };
 
-    if (receiver->talk == NULL)
-        return;
-    snprintf(id, sizeof id, MARK_PREFIX "%s%s", partner_talk_id(receiver->talk),
+    snprintf(id, sizeof id, MARK_PREFIX "%s%s",
+             receiver->talk != NULL ? partner_talk_id(receiver->talk)
+                                    : receiver->id,
              what);
     arguments = json_pack("{s:s, s:s}", "qom-type", "rng-builtin", "id", id);
     command.arguments = arguments;
@@ -113,10 +113,19 @@ on_stopped(void *owner, const struct qmp_reply *reply)
 {
     struct receiver *receiver = owner;
 
-    if (reply->error != NULL) {
+    if (reply->error != NULL && receiver->together) {
         receiver_refuse(receiver, reply->error);
         return;
     }
+    if (reply->error != NULL) {
+        job_done(&receiver->job, STATUS_FAILED,
+                 "QEMU: can't be told to let the VM arrive paused: %s; nothing "
+                 "was started",
+                 reply->error);
+        return;
+    }
+    if (!receiver->together)
+        snprintf(receiver->id, sizeof receiver->id, MARK_ALONE);
     receiver_mark(receiver, receiver->run == RUN_NO ? MARK_PAUSED : MARK_RUN);
     receiver_incoming(receiver);
 }
@@ -193,20 +202,36 @@ on_up(void *arg, bool partner)
                  "migration: %s; nothing was started", strerror(errno));
 }
 
+/* A new mig-send, where the one before has begun something. */
+static void
+refuse_another(struct receiver *receiver)
+{
+    const char *command = partner_talk_their_command(receiver->talk);
+    char why[PARTNER_WHY_MAX];
+
+    snprintf(why, sizeof why,
+             "this QEMU waits for a migration that began before: \"%s "
+             "--attach\" goes on with it, or ends it where it never began",
+             command != NULL && strlen(command) < PARTNER_WHY_MAX / 2
+                 ? command
+                 : "mig-send");
+    say_refused(receiver, why);
+}
+
 static void
 on_came(void *arg)
 {
     struct receiver *receiver = arg;
 
+    teller_commands(receiver->teller,
+                    partner_talk_their_command(receiver->talk), NULL);
     teller_partner_came(receiver->teller);
     if (!receiver->job.begun) {
         say_facts(receiver);
         return;
     }
     if (partner_talk_heard_id(receiver->talk)[0] == '\0')
-        say_refused(receiver, "this QEMU waits for a migration that began "
-                              "before: mig-send --attach goes on with it, or "
-                              "ends it where it never began");
+        refuse_another(receiver);
     receiver_step(receiver, DESTINATION_CAME);
     receiver_recover_say(receiver);
     if (!receiver->releasing)
@@ -294,6 +319,7 @@ receiver_talk_open(struct receiver *receiver)
         .loop = receiver->job.loop,
         .path = receiver->options.config->control_path,
         .program = "mig-recv",
+        .command = receiver->command,
         .on_up = on_up,
         .on_came = on_came,
         .on_left = on_left,

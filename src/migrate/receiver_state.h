@@ -7,6 +7,7 @@
 #include "migrate/receiver.h"
 #include "wire/handover.h"
 
+struct doorbell;
 struct gather;
 struct teller;
 struct timer;
@@ -46,12 +47,15 @@ struct receiver {
     /* See receiver_handover.c. */
     struct handover_destination handover;
     struct teller *teller;
+    struct doorbell *doorbell;          /* for --release, where no tunnel is */
+    char command[HANDOVER_COMMAND_MAX]; /* how this program is called */
     struct timer *leave; /* when it is time to end without a word */
     int leave_for;       /* the situation that it was started for */
     bool ran;            /* RESUME was seen, or a mark of an earlier one */
     bool proved;         /* a mark tells whether it has run */
     bool announced;      /* that it runs, to the network */
     bool looking;        /* query-status is under way */
+    bool deaf;           /* the connection to QEMU has ended */
     bool releasing;      /* --release: as soon as the partner is known */
     bool interrupted;    /* a person wants to stop */
     bool instructed;     /* only a person can go on */

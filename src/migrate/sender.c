@@ -26,7 +26,9 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "io/timer.h"
+#include "migrate/doorbell.h"
 #include "migrate/gather.h"
+#include "migrate/job_command.h"
 #include "migrate/listen_wait.h"
 #include "migrate/process.h"
 #include "migrate/sender_state.h"
@@ -57,11 +59,24 @@ on_applied(void *owner)
 }
 
 static void
+on_ring(void *arg)
+{
+    struct sender *sender = arg;
+
+    log_info("VM: somebody here asks to release it");
+    if (sender->planned)
+        sender_step(sender, SOURCE_RELEASE);
+}
+
+static void
 on_ready(void *owner)
 {
     struct sender *sender = owner;
     const struct job_config *config = sender->options.config;
 
+    if (!config->standalone)
+        sender->doorbell =
+            doorbell_new(sender->job.loop, &config->target, on_ring, sender);
     sender->qemu = process_qemu(qmp_peer(sender->job.qmp));
     if (config->recover)
         sender_recover(sender);
@@ -225,6 +240,9 @@ on_done(void *arg, enum exit_status status)
             &(struct partner_message){
                 .type = PARTNER_KEPT,
                 .running = strcmp(sender->job.runstate, "running") == 0 });
+    doorbell_answer(sender->doorbell, sender->handover.state == SOURCE_KEPT
+                                          ? STATUS_DONE
+                                          : STATUS_UNKNOWN);
     partner_talk_free(sender->talk);
     sender->talk = NULL;
     gather_free(sender->gather);
@@ -256,6 +274,7 @@ sender_new(struct loop *loop, const struct job_options *options)
     if (sender == NULL)
         return NULL;
     sender->options = *options;
+    job_command(options->config, sender->command);
     own.on_done = on_done;
     own.arg = sender;
     sender->leave_for = -1;
@@ -277,6 +296,7 @@ sender_new(struct loop *loop, const struct job_options *options)
         sender_free(sender);
         return NULL;
     }
+    teller_commands(sender->teller, sender->command, NULL);
     return sender;
 }
 
@@ -295,6 +315,7 @@ sender_free(struct sender *sender)
     timer_free(sender->policy);
     timer_free(sender->later);
     teller_free(sender->teller);
+    doorbell_free(sender->doorbell);
     partner_talk_free(sender->talk);
     gather_free(sender->gather);
     json_decref(sender->facts);

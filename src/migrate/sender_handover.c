@@ -60,9 +60,10 @@ on_continued(void *owner, const struct qmp_reply *reply)
     struct sender *sender = owner;
 
     if (reply->error != NULL) {
-        job_done(&sender->job, STATUS_FAILED,
-                 "VM: is here again, but QEMU does not continue it: %s",
-                 reply->error);
+        log_warnx("VM: is here again, but QEMU does not continue it: %s",
+                  reply->error);
+        sender->was_running = true;
+        sender_step(sender, SOURCE_QEMU_KEPT);
         return;
     }
     json_text_copy(sender->job.runstate, sizeof sender->job.runstate,
@@ -149,19 +150,28 @@ report_kept(struct sender *sender, enum exit_status status)
 }
 
 static void
+leave_unknown(struct sender *sender, enum exit_status status)
+{
+    static const char text[] =
+        "migration: left without knowing what came of it; ";
+
+    if (sender->instructed)
+        job_done(&sender->job, status, "%sthe line above says what to do",
+                 text);
+    else
+        job_done(&sender->job, status, "%s\"%s --attach\" goes on with it",
+                 text, sender->command);
+}
+
+static void
 finish(struct sender *sender, enum exit_status status)
 {
-    struct job *job = &sender->job;
-
     if (status == STATUS_DONE) {
         sender_report_success(sender);
     } else if (sender->handover.state == SOURCE_KEPT) {
         report_kept(sender, status);
     } else {
-        job_done(job, status,
-                 "migration: left without knowing what came of it; %s",
-                 sender->instructed ? "the line above says what to do"
-                                    : "mig-send --attach goes on with it");
+        leave_unknown(sender, status);
     }
 }
 

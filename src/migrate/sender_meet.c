@@ -79,6 +79,8 @@ on_came(void *arg)
 {
     struct sender *sender = arg;
 
+    teller_commands(sender->teller, NULL,
+                    partner_talk_their_command(sender->talk));
     teller_partner_came(sender->teller);
     if (!sender->planned)
         return; /* it says its facts by itself */
@@ -205,6 +207,7 @@ sender_talk_open(struct sender *sender)
         .loop = sender->job.loop,
         .path = sender->options.config->control_path,
         .program = "mig-send",
+        .command = sender->command,
         .on_up = on_up,
         .on_came = on_came,
         .on_left = on_left,

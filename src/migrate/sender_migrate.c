@@ -79,6 +79,9 @@ sender_report_success(struct sender *sender)
 
     if (sender->wish != STATUS_DONE)
         log_warnx("migration: completed before it could be cancelled");
+    if (!sender->together)
+        log_info("VM: has left this QEMU for good; if it is paused at the "
+                 "destination, mig-recv --release runs it there");
     json_text_copy(job->runstate, sizeof job->runstate, "postmigrate");
     progress_report_text(text, &job->progress);
     job_done(job, STATUS_DONE,

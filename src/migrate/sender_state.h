@@ -8,6 +8,7 @@
 #include "wire/handover.h"
 #include "wire/plan.h"
 
+struct doorbell;
 struct gather;
 struct listen_wait;
 struct teller;
@@ -77,7 +78,9 @@ struct sender {
     /* See sender_handover.c. */
     struct handover_source handover;
     struct teller *teller;
-    struct timer *later; /* for --recover and --cancel */
+    struct timer *later;                /* for --recover and --cancel */
+    struct doorbell *doorbell;          /* for --release, where no tunnel is */
+    char command[HANDOVER_COMMAND_MAX]; /* how this program is called */
     struct timer *leave; /* when it is time to end without a word */
     int leave_for;       /* the situation that it was started for */
     pid_t qemu;          /* its process, if that is known for certain */

@@ -1,5 +1,6 @@
 #include "migrate/teller.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -12,6 +13,8 @@ struct teller {
     struct timer *timer;
     enum handover_tell next; /* when the timer fires */
     enum handover_tell last;
+    char send[HANDOVER_COMMAND_MAX];
+    char recv[HANDOVER_COMMAND_MAX];
     void (*on_told)(void *arg, enum handover_tell tell);
     void *arg;
 };
@@ -23,13 +26,22 @@ is_about_hearing(enum handover_tell tell)
 }
 
 static void
+write_line(const struct teller *teller, enum handover_tell tell)
+{
+    const struct handover_commands commands = { teller->send, teller->recv };
+    char text[HANDOVER_TEXT_MAX];
+
+    log_warnx("handover: %s", handover_tell_text(text, tell, &commands));
+}
+
+static void
 on_timer(void *arg)
 {
     struct teller *teller = arg;
     enum handover_tell tell = teller->next;
 
     if (tell != teller->last)
-        log_warnx("handover: %s", handover_tell_text(tell));
+        write_line(teller, tell);
     teller->last = tell;
     if (tell <= TELL_LAST_INSTRUCTION)
         teller->on_told(teller->arg, tell);
@@ -45,6 +57,7 @@ teller_new(struct loop *loop,
         return NULL;
     teller->on_told = on_told;
     teller->arg = arg;
+    teller_commands(teller, "mig-send", "mig-recv");
     teller->timer = timer_new(loop, on_timer, teller);
     if (teller->timer != NULL)
         return teller;
@@ -62,12 +75,21 @@ teller_free(struct teller *teller)
 }
 
 void
+teller_commands(struct teller *teller, const char *send, const char *recv)
+{
+    if (send != NULL)
+        snprintf(teller->send, sizeof teller->send, "%s", send);
+    if (recv != NULL)
+        snprintf(teller->recv, sizeof teller->recv, "%s", recv);
+}
+
+void
 teller_tell(struct teller *teller, enum handover_tell tell)
 {
     if (tell == TELL_NOTHING || tell == teller->last)
         return;
     if (tell > TELL_LAST_INSTRUCTION) {
-        log_warnx("handover: %s", handover_tell_text(tell));
+        write_line(teller, tell);
         return;
     }
     teller->next = tell;
@@ -79,7 +101,7 @@ teller_tell_now(struct teller *teller, enum handover_tell tell)
 {
     timer_stop(teller->timer);
     if (tell != TELL_NOTHING && tell != teller->last)
-        log_warnx("handover: %s", handover_tell_text(tell));
+        write_line(teller, tell);
     teller->last = tell;
 }
 

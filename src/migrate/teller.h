@@ -22,6 +22,13 @@ struct teller *teller_new(struct loop *loop,
 void teller_free(struct teller *teller);
 
 /**
+ * teller_commands(teller, send, recv):
+ * From now on the lines name the two programs by these commands, at most
+ * HANDOVER_COMMAND_MAX - 1 bytes each; NULL leaves one as it is.
+ */
+void teller_commands(struct teller *teller, const char *send, const char *recv);
+
+/**
  * teller_tell(teller, tell):
  * Tell ${tell}, unless it was told last.
  */

@@ -107,7 +107,7 @@ enum source_event {
     SOURCE_QEMU_COMPLETED, /* and it does not run */
     SOURCE_QEMU_RUNS,      /* completed, but it runs: continued by a command */
     SOURCE_QEMU_KEPT,      /* failed or cancelled, or, for a machine that
-                              attaches, none */
+                              attaches, none; or it has refused `cont` */
     SOURCE_QEMU_GONE,      /* its process is proved to have ended */
     SOURCE_QEMU_LOST,      /* it can't be reached, nothing more is known */
     SOURCE_QEMU_REFUSED,   /* it has answered migrate-start-postcopy with an
@@ -246,11 +246,23 @@ struct handover_acts handover_source_step(struct handover_source *source,
 struct handover_acts handover_destination_step(
     struct handover_destination *destination, enum destination_event event);
 
+enum { HANDOVER_COMMAND_MAX = 512, HANDOVER_TEXT_MAX = 2048 };
+
+/* How the two programs are called for this guest, at most HANDOVER_COMMAND_MAX
+ * bytes each: "mig-send --qmp /run/vm1.qmp". */
+struct handover_commands {
+    const char *send;
+    const char *recv;
+};
+
 /**
- * handover_tell_text(tell):
- * Return ${tell} in words: what is known, and which command resolves it; ""
- * for TELL_NOTHING.
+ * handover_tell_text(buf, tell, commands):
+ * Write ${tell} in words into ${buf}: what is known, and which command resolves
+ * it, in double quotes and whole, made from ${commands}; "" for TELL_NOTHING.
+ * Return ${buf}.
  */
-const char *handover_tell_text(enum handover_tell tell);
+const char *handover_tell_text(char buf[HANDOVER_TEXT_MAX],
+                               enum handover_tell tell,
+                               const struct handover_commands *commands);
 
 #endif

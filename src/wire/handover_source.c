@@ -323,7 +323,11 @@ on_leave(struct handover_source *source)
     case SOURCE_SPLIT:
     case SOURCE_RETURNING:
     case SOURCE_BLIND: acts.tell = TELL_ATTACH; break;
-    case SOURCE_DEAD: acts.tell = TELL_SOURCE_DIED; break;
+    case SOURCE_DEAD:
+        acts.tell = source->heard == HEARD_EMPTY || source->heard == HEARD_GONE
+                        ? TELL_GUEST_LOST
+                        : TELL_SOURCE_DIED;
+        break;
     }
     return acts;
 }

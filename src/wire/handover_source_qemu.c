@@ -161,7 +161,7 @@ on_kept(struct handover_source *source)
         return acts;
     case SOURCE_GIVEN:
     case SOURCE_TAKING: return acts_tell(TELL_TWO_GUESTS);
-    case SOURCE_RETURNING:
+    case SOURCE_RETURNING: return source_keep(source); /* `cont` was refused */
     case SOURCE_KEPT:
     case SOURCE_DEAD:
     case SOURCE_BLIND: return acts_nothing();

@@ -173,6 +173,34 @@ take_run(struct partner_message *message, const json_t *root)
     return run == NULL || json_is_boolean(run);
 }
 
+/*
+ * A person may paste it into a shell at the other host, so it has nothing in it
+ * that means anything to one, and it begins with the program that says it.
+ */
+static bool
+is_command(const char *text, const char *program)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                " ./_:@%+=,-";
+    size_t length = strlen(program);
+
+    return strspn(text, plain) == strlen(text) && length > 0 &&
+           strncmp(text, program, length) == 0 &&
+           (text[length] == ' ' || text[length] == '\0');
+}
+
+/* Told is what can be pasted; all else is left out. */
+static void
+take_command(struct partner_message *message, const json_t *root)
+{
+    const char *text = json_string_value(json_object_get(root, "command"));
+
+    if (text != NULL && strlen(text) < sizeof message->command &&
+        is_command(text, message->program))
+        memcpy(message->command, text, strlen(text) + 1);
+}
+
 static bool
 take_hello(struct partner_message *message, const json_t *root)
 {
@@ -182,10 +210,13 @@ take_hello(struct partner_message *message, const json_t *root)
     if (number < 1 || number > UINT16_MAX)
         return false;
     message->version = (unsigned)number;
-    return take_text(message->program, sizeof message->program, root,
-                     "program") &&
-           take_text(message->program_version, sizeof message->program_version,
-                     root, "program-version");
+    if (!take_text(message->program, sizeof message->program, root,
+                   "program") ||
+        !take_text(message->program_version, sizeof message->program_version,
+                   root, "program-version"))
+        return false;
+    take_command(message, root);
+    return true;
 }
 
 static bool
@@ -311,7 +342,9 @@ put_members(json_t *root, const struct partner_message *message)
         return put(root, "version", json_integer(message->version)) &&
                put(root, "program", json_string(message->program)) &&
                put(root, "program-version",
-                   json_string(message->program_version));
+                   json_string(message->program_version)) &&
+               (message->command[0] == '\0' ||
+                put(root, "command", json_string(message->command)));
     case PARTNER_FACTS:
     case PARTNER_PROGRESS:
     case PARTNER_STATUS:

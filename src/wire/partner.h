@@ -61,6 +61,8 @@ struct partner_message {
     unsigned version;                           /* HELLO: of this protocol */
     char program[PARTNER_NAME_MAX + 1];         /* HELLO */
     char program_version[PARTNER_NAME_MAX + 1]; /* HELLO */
+    char command[HANDOVER_COMMAND_MAX];         /* HELLO: how it is called
+                                                   there; "" if not told */
     enum handover_run run;     /* PLAN, GIVEN: whether the guest ran */
     bool postcopy;             /* GIVEN: not whole yet */
     bool running;              /* KEPT: the guest runs at the source */

@@ -59,7 +59,7 @@ send_outcome(const struct send_facts *facts, char text[SEND_OUTCOME_TEXT_MAX])
         snprintf(text, SEND_OUTCOME_TEXT_MAX,
                  "migration: %s%s: %s; %s; the destination may have it as "
                  "well: if it does (mig-recv says so), only one of the two may "
-                 "run: stop the other at once",
+                 "run: quit the destination's QEMU",
                  migration->status_name,
                  facts->switching ? " during the switchover"
                                   : ", perhaps during the switchover",

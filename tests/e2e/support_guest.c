@@ -26,6 +26,10 @@ const struct guest guest_busy = { .window_mib = 32,
                                   .round_pages = 256,
                                   .round_ticks = 1 };
 
+const struct guest guest_small = {
+    .fill_mib = 32, .window_mib = 4, .round_pages = 8, .round_ticks = 1
+};
+
 static void
 put32(unsigned char *at, uint64_t value)
 {

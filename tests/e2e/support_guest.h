@@ -18,6 +18,9 @@ extern const struct guest guest_calm;
 /* 100 MiB/s in a window of 32 MiB: does not converge at a lower bandwidth. */
 extern const struct guest guest_busy;
 
+/* The calm guest in half of the memory, for what is done many times. */
+extern const struct guest guest_small;
+
 /**
  * guest_write_image(e2e, guest, path):
  * Write the disk image of ${guest} to a new file of the test's folder, and its

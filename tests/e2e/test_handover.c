@@ -149,29 +149,7 @@ attach_recv(struct e2e *e2e, struct move *move, const char *how)
 }
 
 static void
-source_helper_dies_before_it_begins(struct e2e *e2e)
-{
-    struct move move;
-
-    prepare(e2e, &move, &guest_calm);
-    move_start(e2e, &move, NULL, ARGS("--max-bandwidth", "8M"));
-    process_wait_text(move.recv, move.recv->err, "QEMU: waits for the VM");
-    process_kill(move.send);
-    vm_assert_runs(move.source);
-    assert_one_at_most(&move);
-
-    move_hurry(&move); /* if it had begun it all the same */
-    move.send = attach_send(e2e, &move, "--attach");
-    process_wait(move.send);
-    process_wait(move.recv);
-    if (strcmp(vm_state(move.source), "running") == 0)
-        assert_string_equal(vm_state(move.destination), "gone");
-    else
-        vm_assert_runs(move.destination);
-}
-
-static void
-source_helper_dies_while_moving(struct e2e *e2e)
+source_helper_may_attach_while_it_moves(struct e2e *e2e)
 {
     struct move move;
 
@@ -183,53 +161,6 @@ source_helper_dies_while_moving(struct e2e *e2e)
     process_wait_text(move.send, move.send->err, "its status is 'active'");
     move_hurry(&move);
     assert_moved(&move);
-}
-
-static void
-source_helper_dies_after_completed(struct e2e *e2e)
-{
-    struct move move;
-
-    complete_unseen(e2e, &move);
-    process_kill(move.send);
-    process_wait_text(move.recv, move.recv->err, "mig-send --attach");
-    assert_string_equal(vm_state(move.destination), "paused");
-    move.send = attach_send(e2e, &move, "--attach");
-    process_expect(move.send, 0);
-    process_expect(move.recv, 0);
-    vm_assert_runs(move.destination);
-    assert_one_at_most(&move);
-}
-
-static void
-destination_helper_dies_before_it_begins(struct e2e *e2e)
-{
-    struct move move;
-
-    prepare(e2e, &move, &guest_calm);
-    move.recv = tunnel_recv(e2e, &move.tunnel, move.destination, NULL);
-    process_wait_text(move.recv, move.recv->err, "waits for mig-send");
-    process_kill(move.recv);
-    move_start(e2e, &move, NULL, NULL);
-    assert_moved(&move);
-}
-
-static void
-destination_helper_dies_while_moving(struct e2e *e2e)
-{
-    struct move move;
-
-    start_slowly(e2e, &move);
-    process_kill(move.recv);
-    move_hurry(&move);
-    process_wait_text(move.send, move.send->err, "mig-recv --attach");
-    assert_string_equal(vm_state(move.source), "postmigrate");
-    assert_string_equal(vm_state(move.destination), "paused");
-    move.recv = attach_recv(e2e, &move, "--attach");
-    process_expect(move.send, 0);
-    process_expect(move.recv, 0);
-    vm_assert_runs(move.destination);
-    vm_assert_continues(move.source, move.destination);
 }
 
 static void
@@ -247,72 +178,6 @@ both_helpers_die_after_completed(struct e2e *e2e)
     process_expect(move.recv, 0);
     vm_assert_runs(move.destination);
     assert_one_at_most(&move);
-}
-
-/* The destination is prepared, and no new mig-send may take it for another
- * migration: the one that attaches ends it. */
-static void
-tunnel_dies_before_it_begins(struct e2e *e2e)
-{
-    struct process *again;
-    struct move move;
-
-    prepare(e2e, &move, &guest_calm);
-    move_start(e2e, &move, NULL, ARGS("--max-bandwidth", "8M", "--wait", "2"));
-    process_wait_text(move.recv, move.recv->err, "QEMU: waits for the VM");
-    process_kill(move.send);
-    process_kill(move.tunnel.client);
-    process_kill(move.tunnel.server);
-    vm_wait_state(move.source, "running");
-    tunnel_start_server(e2e, &move.tunnel, NULL);
-    tunnel_start_client(e2e, &move.tunnel, NULL);
-    if (strcmp(vm_state(move.destination), "inmigrate") == 0 &&
-        strcmp(vm_migration(move.source), "") == 0) {
-        again = tunnel_send(e2e, &move.tunnel, move.source, NULL);
-        process_expect(again, 1);
-        assert_true(process_said(again, "mig-send --attach"));
-        move.send = attach_send(e2e, &move, "--attach");
-        process_expect(move.send, 1);
-    }
-    process_expect(move.recv, 1);
-    assert_string_equal(vm_state(move.destination), "gone");
-    vm_assert_runs(move.source);
-}
-
-static void
-tunnel_dies_while_moving(struct e2e *e2e)
-{
-    struct move move;
-
-    start_slowly(e2e, &move);
-    process_kill(move.tunnel.client);
-    process_kill(move.tunnel.server);
-    process_expect(move.send, 1);
-    process_expect(move.recv, 1);
-    vm_assert_runs(move.source);
-    assert_string_equal(vm_state(move.destination), "gone");
-}
-
-/* Nobody runs it, both sides say what to do, and a new tunnel resolves it. */
-static void
-tunnel_dies_after_completed(struct e2e *e2e)
-{
-    struct move move;
-
-    complete_unseen(e2e, &move);
-    process_kill(move.tunnel.client);
-    process_kill(move.tunnel.server);
-    process_signal(move.send, SIGCONT);
-    process_wait_text(move.send, move.send->err, "mig-recv --attach");
-    process_wait_text(move.recv, move.recv->err, "mig-recv --release");
-    assert_string_equal(vm_state(move.source), "postmigrate");
-    assert_string_equal(vm_state(move.destination), "paused");
-    tunnel_start_server(e2e, &move.tunnel, NULL);
-    tunnel_start_client(e2e, &move.tunnel, NULL);
-    process_expect(move.send, 0);
-    process_expect(move.recv, 0);
-    vm_assert_runs(move.destination);
-    vm_assert_continues(move.source, move.destination);
 }
 
 /* The same, and the operator has looked at the source. */
@@ -342,7 +207,7 @@ guest_is_released_by_the_mig_recv_that_waits(struct e2e *e2e)
 
     complete_unseen(e2e, &move);
     process_kill(move.send);
-    process_wait_text(move.recv, move.recv->err, "mig-recv --release");
+    process_wait_text(move.recv, move.recv->err, " --release\"");
     release = attach_recv(e2e, &move, "--release");
     process_expect(release, 0);
     process_expect(move.recv, 0);
@@ -361,20 +226,6 @@ guest_is_released_at_the_source_when_the_destination_is_gone(struct e2e *e2e)
     vm_stop(move.destination);
     move.send = attach_send(e2e, &move, "--release");
     process_expect(move.send, 0);
-    vm_assert_runs(move.source);
-}
-
-static void
-destination_qemu_dies_after_arrived(struct e2e *e2e)
-{
-    struct move move;
-
-    complete_unseen(e2e, &move);
-    vm_stop(move.destination);
-    process_wait_text(move.recv, move.recv->err, "QEMU: has exited");
-    process_signal(move.send, SIGCONT);
-    process_expect(move.send, 1);
-    process_expect(move.recv, 1);
     vm_assert_runs(move.source);
 }
 
@@ -406,16 +257,8 @@ main(int argc, char **argv)
         E2E_TEST(helpers_that_start_before_the_tunnel_find_each_other),
         E2E_TEST(without_sessions_each_works_alone),
         E2E_TEST(cancelled_at_either_end_the_guest_stays_at_the_source),
-        E2E_TEST(source_helper_dies_before_it_begins),
-        E2E_TEST(source_helper_dies_while_moving),
-        E2E_TEST(source_helper_dies_after_completed),
-        E2E_TEST(destination_helper_dies_before_it_begins),
-        E2E_TEST(destination_helper_dies_while_moving),
+        E2E_TEST(source_helper_may_attach_while_it_moves),
         E2E_TEST(both_helpers_die_after_completed),
-        E2E_TEST(destination_qemu_dies_after_arrived),
-        E2E_TEST(tunnel_dies_before_it_begins),
-        E2E_TEST(tunnel_dies_while_moving),
-        E2E_TEST(tunnel_dies_after_completed),
         E2E_TEST(guest_is_released_at_the_destination_without_a_tunnel),
         E2E_TEST(guest_is_released_by_the_mig_recv_that_waits),
         E2E_TEST(guest_is_released_at_the_source_when_the_destination_is_gone),

@@ -34,13 +34,13 @@ prepare_unpaused(struct e2e *e2e, struct move *move)
 }
 
 static void
-running_guest_runs_on_at_the_destination_by_itself(struct e2e *e2e)
+running_guest_runs_on_at_once_where_that_is_asked_for(struct e2e *e2e)
 {
     struct move move;
 
     prepare_unpaused(e2e, &move);
     tunnel_start(e2e, &move.tunnel);
-    move_start(e2e, &move, NULL, NULL);
+    move_start(e2e, &move, ARGS("--run-at-once"), NULL);
     process_expect(move.send, 0);
     process_expect(move.recv, 0);
     vm_wait_state(move.destination, "running");
@@ -152,7 +152,7 @@ main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         E2E_TEST(running_guest_moves_and_its_memory_is_identical),
-        E2E_TEST(running_guest_runs_on_at_the_destination_by_itself),
+        E2E_TEST(running_guest_runs_on_at_once_where_that_is_asked_for),
         E2E_TEST(paused_guest_arrives_paused_and_identical),
         E2E_TEST(helpers_that_come_first_wait_for_the_tunnel),
         E2E_TEST(tunnel_waits_for_the_destination),

@@ -10,6 +10,15 @@
 #include "support_test.h"
 
 void
+play_receives(struct play *play)
+{
+    qmp_server_answer(&play->server, "query-status",
+                      "{\"return\": {\"status\": \"inmigrate\"}}");
+    qmp_server_answer(&play->server, "stop", "{\"return\": {}}");
+    qmp_server_answer(&play->server, "object-add", "{\"return\": {}}");
+}
+
+void
 play_open(struct play *play, enum job_side side)
 {
     memset(play, 0, sizeof *play);
@@ -28,8 +37,7 @@ play_open(struct play *play, enum job_side side)
     if (side == JOB_SENDS)
         play->tunnel = net_listen_unix(play->config.unix_path, 1);
     else
-        qmp_server_answer(&play->server, "query-status",
-                          "{\"return\": {\"status\": \"inmigrate\"}}");
+        play_receives(play);
 }
 
 static void

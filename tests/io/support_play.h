@@ -43,6 +43,13 @@ struct play {
 void play_open(struct play *play, enum job_side side);
 
 /**
+ * play_receives(play):
+ * Let the scripted QEMU wait for a VM and know what a destination is told:
+ * play_open has done so for JOB_RECEIVES.
+ */
+void play_receives(struct play *play);
+
+/**
  * play_start(play):
  * Complete the config and start the job.
  */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "migrate/job_command.h"
 #include "support_test.h"
 
 static void
@@ -314,10 +315,51 @@ the_destination_can_contradict_itself_too(void **state)
     assert_unfinished(&config, "contradicts --multifd");
 }
 
+static void
+command_can_be_given_again(void **state)
+{
+    char text[HANDOVER_COMMAND_MAX], why[JOB_WHY_MAX];
+    struct job_config config;
+
+    (void)state;
+    begin(&config, JOB_SENDS);
+    assert_int_equal(job_config_finish(&config, why), 0);
+    job_command(&config, text);
+    assert_string_equal(text, "mig-send --qmp /nowhere/q");
+
+    begin(&config, JOB_RECEIVES);
+    assert_takes(&config, 'u', "/nowhere/a b");
+    assert_takes(&config, JOB_OPTION_CONTROL, "/nowhere/it's");
+    assert_int_equal(job_config_finish(&config, why), 0);
+    job_command(&config, text);
+    assert_string_equal(text, "mig-recv --qmp /nowhere/q --unix '/nowhere/a b' "
+                              "--control '/nowhere/it'\\''s'");
+}
+
+static void
+command_without_room_is_the_program(void **state)
+{
+    char text[HANDOVER_COMMAND_MAX], path[105], why[JOB_WHY_MAX];
+    struct job_config config;
+
+    (void)state;
+    memset(path, '\'', sizeof path - 1);
+    path[0] = '/';
+    path[sizeof path - 1] = '\0';
+    begin(&config, JOB_RECEIVES);
+    assert_takes(&config, 'u', path);
+    assert_takes(&config, JOB_OPTION_CONTROL, path);
+    assert_int_equal(job_config_finish(&config, why), 0);
+    job_command(&config, text);
+    assert_string_equal(text, "mig-recv");
+}
+
 int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(command_can_be_given_again),
+        cmocka_unit_test(command_without_room_is_the_program),
         cmocka_unit_test(each_side_has_the_path_of_its_tunnel),
         cmocka_unit_test(every_option_is_taken),
         cmocka_unit_test(bad_values_are_refused_with_what_was_expected),

@@ -64,6 +64,8 @@ settings_come_before_the_vm(void **state)
                                          "migrate-set-parameters",
                                          "query-migrate-capabilities",
                                          "query-migrate-parameters",
+                                         "stop",
+                                         "object-add",
                                          "migrate-incoming" };
     struct play play;
     json_t *set;
@@ -114,6 +116,43 @@ a_vm_that_arrives_paused_is_told_so(void **state)
     arrive(&play, "{\"return\": {\"status\": \"paused\"}}");
     assert_int_equal(play_end(&play), STATUS_DONE);
     play_assert_message(&play, "is paused");
+    play_assert_message(&play, " --release\" runs it here");
+    play_close(&play);
+}
+
+static void
+with_run_at_once_nothing_keeps_it_from_running(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_open(&play, JOB_RECEIVES);
+    play.server.on_command = wait_for_vm;
+    play.config.run_at_once = true;
+    play_start(&play);
+    STAGE_UNTIL(&play.stage,
+                qmp_server_count(&play.server, "query-migrate") == 2);
+    assert_int_equal(qmp_server_count(&play.server, "stop"), 0);
+    arrive(&play, "{\"return\": {\"status\": \"running\"}}");
+    assert_int_equal(play_end(&play), STATUS_DONE);
+    play_assert_message(&play, "has arrived and runs");
+    play_close(&play);
+}
+
+static void
+nothing_begins_where_it_can_not_be_kept_from_running(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_open(&play, JOB_RECEIVES);
+    qmp_server_answer(&play.server, "stop",
+                      "{\"error\": {\"class\": \"GenericError\", "
+                      "\"desc\": \"no\"}}");
+    play_start(&play);
+    assert_int_equal(play_end(&play), STATUS_FAILED);
+    play_assert_message(&play, "nothing was started");
+    assert_int_equal(qmp_server_count(&play.server, "migrate-incoming"), 0);
     play_close(&play);
 }
 
@@ -241,6 +280,7 @@ a_qemu_that_waits_already_at_our_path_is_followed(void **state)
     arrive(&play, "{\"return\": {\"status\": \"running\"}}");
     assert_int_equal(play_end(&play), STATUS_DONE);
     assert_int_equal(qmp_server_count(&play.server, "migrate-incoming"), 0);
+    assert_int_equal(qmp_server_count(&play.server, "stop"), 1);
     assert_int_equal(qmp_server_count(&play.server, "migrate-set-capabilities"),
                      0);
     assert_int_equal(qmp_server_count(&play.server, "migrate-set-parameters"),
@@ -403,8 +443,7 @@ play_through_proxy(struct play *play, bool tcp)
     }
     server->arg = play;
     server->on_command = listen_for_vm;
-    qmp_server_answer(server, "query-status",
-                      "{\"return\": {\"status\": \"inmigrate\"}}");
+    play_receives(play);
     play_start(play);
     STAGE_UNTIL(&play->stage, qmp_server_count(server, "query-migrate") == 2);
     qmp_server_migration(server, "active", active);
@@ -588,6 +627,8 @@ main(void)
         cmocka_unit_test(settings_come_before_the_vm),
         cmocka_unit_test(multifd_of_an_earlier_attempt_is_switched_off),
         cmocka_unit_test(a_vm_that_arrives_paused_is_told_so),
+        cmocka_unit_test(with_run_at_once_nothing_keeps_it_from_running),
+        cmocka_unit_test(nothing_begins_where_it_can_not_be_kept_from_running),
         cmocka_unit_test(a_vm_in_another_state_has_arrived_too),
         cmocka_unit_test(it_ends_only_when_the_vm_has_left_inmigrate),
         cmocka_unit_test(without_events_polling_finds_the_end),

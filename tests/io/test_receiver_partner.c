@@ -152,6 +152,27 @@ a_guest_that_is_kept_is_discarded(void **state)
     dialogue_close(&dialogue);
 }
 
+/* Nothing can reach QEMU any more, but that it is gone is not proved yet. */
+static void
+a_guest_that_is_given_to_a_qemu_without_a_connection_has_not_run(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_prepared(&dialogue);
+    arrive(&dialogue);
+    qmp_server_hang_up(&dialogue.play.server);
+    stage_turns_in(&dialogue.play.stage, 100);
+    dialogue_say(&dialogue, GIVEN);
+    stage_turns_in(&dialogue.play.stage, 100);
+    qmp_server_exit(&dialogue.play.server);
+    dialogue_hear(&dialogue, "failed");
+    assert_int_equal(dialogue_heard(&dialogue, "gone"), 0);
+    dialogue_say(&dialogue, KEPT);
+    assert_int_equal(play_end(&dialogue.play), STATUS_FAILED);
+    dialogue_close(&dialogue);
+}
+
 static void
 settings_of_its_own_must_be_those_of_the_plan(void **state)
 {
@@ -299,6 +320,8 @@ main(void)
         cmocka_unit_test(what_is_given_early_waits_for_the_guest),
         cmocka_unit_test(word_about_another_migration_starts_nothing),
         cmocka_unit_test(a_guest_that_is_kept_is_discarded),
+        cmocka_unit_test(
+            a_guest_that_is_given_to_a_qemu_without_a_connection_has_not_run),
         cmocka_unit_test(settings_of_its_own_must_be_those_of_the_plan),
         cmocka_unit_test(a_plan_that_qemu_refuses_may_be_followed_by_another),
         cmocka_unit_test(what_qemu_does_not_take_of_a_plan_is_told),

@@ -135,6 +135,26 @@ a_destination_that_never_ran_the_guest_gives_it_back(void **state)
 }
 
 static void
+a_guest_that_qemu_does_not_continue_is_kept_all_the_same(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_active(&dialogue);
+    qmp_server_answer(&dialogue.play.server, "cont",
+                      "{\"error\": {\"class\": \"GenericError\", "
+                      "\"desc\": \"the disk is locked\"}}");
+    complete(&dialogue);
+    dialogue_hear(&dialogue, "given");
+    dialogue_say(&dialogue, "{\"type\":\"failed\",\"why\":\"gone\"}");
+    assert_true(json_is_false(
+        json_object_get(dialogue_hear(&dialogue, "kept"), "running")));
+    assert_int_equal(play_end(&dialogue.play), STATUS_FAILED);
+    play_assert_message(&dialogue.play, "the command cont starts it");
+    dialogue_close(&dialogue);
+}
+
+static void
 settings_go_to_the_side_that_needs_them(void **state)
 {
     struct dialogue dialogue;
@@ -219,6 +239,8 @@ main(void)
         cmocka_unit_test(qemu_migrates_to_the_tunnel_that_leads_to_the_partner),
         cmocka_unit_test(a_guest_that_fails_to_move_is_kept),
         cmocka_unit_test(a_destination_that_never_ran_the_guest_gives_it_back),
+        cmocka_unit_test(
+            a_guest_that_qemu_does_not_continue_is_kept_all_the_same),
         cmocka_unit_test(settings_go_to_the_side_that_needs_them),
         cmocka_unit_test(a_refused_plan_ends_it_before_it_begins),
         cmocka_unit_test(a_partner_that_does_not_come_is_waited_for),

@@ -57,18 +57,51 @@ no_event_breaks_a_rule_in_any_state(void **state)
     }
 }
 
+static const struct handover_commands plain = { "mig-send", "mig-recv" };
+static const struct handover_commands full = { "mig-send --qmp /s",
+                                               "mig-recv --qmp /d" };
+
 static void
 each_instruction_has_words(void **state)
 {
+    char text[HANDOVER_TEXT_MAX];
+
     (void)state;
-    assert_string_equal(handover_tell_text(TELL_NOTHING), "");
-    for (int tell = 1; tell <= TELL_NOTHING_TO_RELEASE; tell++)
-        assert_int_not_equal(
-            strlen(handover_tell_text((enum handover_tell)tell)), 0);
-    assert_non_null(
-        strstr(handover_tell_text(TELL_SEE_SOURCE), "mig-recv --release"));
-    assert_non_null(
-        strstr(handover_tell_text(TELL_SEE_DESTINATION), "mig-send --release"));
+    assert_string_equal(handover_tell_text(text, TELL_NOTHING, &plain), "");
+    for (int tell = 1; tell <= TELL_NOTHING_TO_RELEASE; tell++) {
+        handover_tell_text(text, (enum handover_tell)tell, &plain);
+        assert_int_not_equal(strlen(text), 0);
+        assert_null(strchr(text, '{'));
+    }
+}
+
+static void
+instructions_have_the_commands_as_they_are_to_be_given(void **state)
+{
+    char text[HANDOVER_TEXT_MAX];
+
+    (void)state;
+    handover_tell_text(text, TELL_SEE_SOURCE, &full);
+    assert_non_null(strstr(text, "\"mig-recv --qmp /d --release\" runs"));
+    assert_non_null(strstr(text, "\"mig-send --qmp /s --attach\";"));
+    handover_tell_text(text, TELL_SEE_DESTINATION, &full);
+    assert_non_null(strstr(text, "\"mig-send --qmp /s --release\" runs"));
+    assert_non_null(strstr(text, "\"mig-recv --qmp /d --attach\";"));
+}
+
+static void
+longest_commands_fit_into_an_instruction(void **state)
+{
+    char text[HANDOVER_TEXT_MAX], command[HANDOVER_COMMAND_MAX];
+    const struct handover_commands commands = { command, command };
+
+    (void)state;
+    memset(command, 'c', sizeof command - 1);
+    command[sizeof command - 1] = '\0';
+    for (int tell = 1; tell <= TELL_NOTHING_TO_RELEASE; tell++) {
+        handover_tell_text(text, (enum handover_tell)tell, &commands);
+        assert_in_range(strlen(text), 1, HANDOVER_TEXT_MAX - 2);
+    }
 }
 
 int
@@ -77,6 +110,9 @@ main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_event_breaks_a_rule_in_any_state),
         cmocka_unit_test(each_instruction_has_words),
+        cmocka_unit_test(
+            instructions_have_the_commands_as_they_are_to_be_given),
+        cmocka_unit_test(longest_commands_fit_into_an_instruction),
     };
 
     return RUN_TESTS(tests);

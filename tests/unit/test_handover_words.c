@@ -260,6 +260,21 @@ taken_back_paused(void **state)
 }
 
 static void
+taken_back_and_not_continued(void **state)
+{
+    (void)state;
+    pair_given(&pair);
+    AT_SOURCE(RELEASE, NOTHING, TAKE_BACK, NOTHING);
+    AT_DESTINATION(HEARD_TAKE_BACK, QUIT, NOTHING, NOTHING);
+    AT_DESTINATION(QEMU_GONE, NOTHING, DISCARDED, NOTHING);
+    AT_SOURCE(HEARD_EMPTY, CONT, NOTHING, NOTHING);
+    AT_SOURCE(QEMU_KEPT, NOTHING, KEPT, NOTHING);
+    ended(&pair, STATUS_FAILED);
+    AT_DESTINATION(HEARD_KEPT, NOTHING, NOTHING, NOTHING);
+    ended(&pair, STATUS_FAILED);
+}
+
+static void
 source_qemu_dies_while_it_is_taken_back(void **state)
 {
     (void)state;
@@ -385,6 +400,7 @@ main(void)
         cmocka_unit_test(taken_back_while_it_starts),
         cmocka_unit_test(taken_back_without_a_partner),
         cmocka_unit_test(taken_back_paused),
+        cmocka_unit_test(taken_back_and_not_continued),
         cmocka_unit_test(source_qemu_dies_while_it_is_taken_back),
         cmocka_unit_test(released_with_a_partner),
         cmocka_unit_test(released_where_the_source_kept_it),

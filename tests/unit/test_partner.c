@@ -47,6 +47,9 @@ each_message_is_said_as_it_was_read(void **state)
     (void)state;
     assert_same("{\"type\":\"hello\",\"version\":1,\"program\":\"mig-send\","
                 "\"program-version\":\"0.1.0\"}");
+    assert_same("{\"type\":\"hello\",\"version\":1,\"program\":\"mig-send\","
+                "\"program-version\":\"0.1.0\","
+                "\"command\":\"mig-send --qmp /run/vm1.qmp\"}");
     assert_same("{\"type\":\"facts\",\"facts\":{\"memory\":1,\"nics\":[{}]}}");
     assert_same("{\"type\":\"plan\",\"capabilities\":{\"multifd\":true},"
                 "\"parameters\":{\"multifd-channels\":4,\"tls-creds\":\"\"},"
@@ -365,11 +368,47 @@ a_text_that_is_no_utf8_is_not_said(void **state)
     assert_null(partner_text(&message));
 }
 
+/* A person will paste it into a shell. */
+static void
+command_that_a_shell_would_understand_otherwise_is_left_out(void **state)
+{
+    static const char *const commands[] = {
+        "mig-recv",
+        "mig-send --qmp /q; rm -rf /",
+        "mig-send --qmp $(id)",
+        "mig-send --qmp `id`",
+        "mig-send --qmp /q | sh",
+        "mig-send --qmp /q > /etc/passwd",
+        "mig-send --qmp '/q'",
+        "mig-send --qmp \\\"/q\\\"",
+        "mig-send --qmp /q\\nid",
+        "mig-sender --qmp /q",
+        "true",
+        "",
+    };
+    char text[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        struct partner_message message;
+
+        snprintf(text, sizeof text,
+                 "{\"type\":\"hello\",\"version\":1,\"program\":\"mig-send\","
+                 "\"command\":\"%s\"}",
+                 commands[i]);
+        assert_int_equal(parse(&message, text), REASON_NONE);
+        if (message.command[0] != '\0')
+            fail_msg("taken: %s", message.command);
+    }
+}
+
 int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_message_is_said_as_it_was_read),
+        cmocka_unit_test(
+            command_that_a_shell_would_understand_otherwise_is_left_out),
         cmocka_unit_test(a_statement_without_members_is_just_its_name),
         cmocka_unit_test(what_is_not_known_is_left_to_later_versions),
         cmocka_unit_test(what_may_be_missing_may_be_missing),

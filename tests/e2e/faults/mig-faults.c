@@ -11,7 +11,7 @@
  *   reset         reset all connections, at both ends
  *   stall         read and write nothing any more, accept nothing
  *   blackhole     read everything, forward nothing; also of new connections
- *   refuse        reset all connections and close the listening socket
+ *   refuse        reset all connections and listen no more
  *   resume        forward and accept again; what a black hole has had a byte
  *                 of stays in it until an end gives up
  *   record FILE   keep what goes through each connection made from now on, in
@@ -52,7 +52,8 @@ enum mode { FORWARDING, STALLED, BLACKHOLE };
 
 struct proxy {
     unsigned port, server_port;
-    int listener; /* -1 while connections are refused */
+    int listener;
+    bool refusing;
     int control;
     enum mode mode;
     struct link_list links;
@@ -183,9 +184,9 @@ reset_all(struct proxy *proxy)
 static void
 refuse(struct proxy *proxy)
 {
-    if (proxy->listener >= 0)
-        close(proxy->listener);
-    proxy->listener = -1;
+    /* It keeps the port, which nobody else must get meanwhile. */
+    shutdown(proxy->listener, SHUT_RDWR);
+    proxy->refusing = true;
     reset_all(proxy);
 }
 
@@ -203,8 +204,9 @@ static void
 resume(struct proxy *proxy)
 {
     proxy->mode = FORWARDING;
-    if (proxy->listener < 0)
-        proxy->listener = listen_tcp(proxy->port);
+    if (proxy->refusing && listen(proxy->listener, BACKLOG) < 0)
+        die("listen");
+    proxy->refusing = false;
 }
 
 static void
@@ -317,9 +319,10 @@ fill(struct proxy *proxy)
 
     proxy->fds[AT_CONTROL] =
         (struct pollfd){ .fd = proxy->control, .events = POLLIN };
-    proxy->fds[AT_LISTENER] =
-        (struct pollfd){ .fd = proxy->mode == STALLED ? -1 : proxy->listener,
-                         .events = POLLIN };
+    proxy->fds[AT_LISTENER] = (struct pollfd){
+        .fd = proxy->mode == STALLED || proxy->refusing ? -1 : proxy->listener,
+        .events = POLLIN
+    };
     if (proxy->mode == STALLED)
         return count;
     TAILQ_FOREACH (link, &proxy->links, entry) {

@@ -293,7 +293,7 @@ next_piece(struct watch *watch, long *channel, int direction,
         if (watch->payload_left == 0)
             watch->state = IN_HEADER;
         return n;
-    case OPAQUE: break;
+    case OPAQUE: check_payload(watch, *channel, direction, bytes, n); break;
     }
     return n;
 }

@@ -58,7 +58,8 @@ struct watch {
  *   CHANNEL|* <|> data|ack|ackfin|fin|reset|ping|pong WHERE ACTION
  *   CHANNEL|* <|> match HEX inside|after ACTION
  * where > is from the client to the server, WHERE is before, head, inside or
- * after, and ACTION is reset, resetall, blackhole or refuse.  All but
+ * after, and ACTION is reset, resetall, blackhole or refuse.  In raw mode there
+ * are no frames and no channels: * with bytes or match.  All but
  * the first kind act once.  Return whether it is one and there is room.
  */
 bool rule_add(const char *line);

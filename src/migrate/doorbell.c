@@ -1,0 +1,175 @@
+#include "migrate/doorbell.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "io/listener.h"
+
+enum { RINGERS_MAX = 4, BACKLOG = 4, ANSWER_MS = 15000 };
+
+struct doorbell {
+    struct listener *listener;
+    int ringers[RINGERS_MAX]; /* who waits for the answer; -1 is free */
+    void (*on_ring)(void *arg);
+    void *arg;
+};
+
+/* The same for every path to the same socket. */
+static socklen_t
+name_of(const struct qmp_target *target, struct sockaddr_un *name)
+{
+    char text[QMP_TARGET_TEXT_MAX];
+    struct stat st;
+    int length;
+
+    memset(name, 0, sizeof *name);
+    name->sun_family = AF_UNIX;
+    if (target->path[0] != '\0' && stat(target->path, &st) == 0)
+        length = snprintf(name->sun_path + 1, sizeof name->sun_path - 1,
+                          "mig-tunnel-qmp-%jx-%jx", (uintmax_t)st.st_dev,
+                          (uintmax_t)st.st_ino);
+    else
+        length = snprintf(name->sun_path + 1, sizeof name->sun_path - 1,
+                          "mig-tunnel-qmp-%s", qmp_target_text(text, target));
+    if (length > (int)sizeof name->sun_path - 2)
+        length = (int)sizeof name->sun_path - 2;
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+                       (size_t)length);
+}
+
+static bool
+is_trusted(int fd)
+{
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+           (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static void
+on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
+{
+    struct doorbell *doorbell = arg;
+    size_t i = 0;
+
+    (void)peer;
+    (void)peer_len;
+    while (i < RINGERS_MAX && doorbell->ringers[i] != -1)
+        i++;
+    if (i == RINGERS_MAX || !is_trusted(fd)) {
+        close(fd);
+        return;
+    }
+    doorbell->ringers[i] = fd;
+    doorbell->on_ring(doorbell->arg);
+}
+
+static int
+listen_on(const struct qmp_target *target)
+{
+    struct sockaddr_un name;
+    socklen_t length = name_of(target, &name);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd == -1 || (bind(fd, (struct sockaddr *)&name, length) == 0 &&
+                     listen(fd, BACKLOG) == 0))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+struct doorbell *
+doorbell_new(struct loop *loop, const struct qmp_target *target,
+             void (*on_ring)(void *arg), void *arg)
+{
+    struct doorbell *doorbell = calloc(1, sizeof *doorbell);
+    int fd;
+
+    if (doorbell == NULL)
+        return NULL;
+    for (size_t i = 0; i < RINGERS_MAX; i++)
+        doorbell->ringers[i] = -1;
+    doorbell->on_ring = on_ring;
+    doorbell->arg = arg;
+    const struct listener_options options = { .on_accept = on_accept,
+                                              .arg = doorbell };
+    fd = listen_on(target);
+    if (fd != -1)
+        doorbell->listener = listener_new_fd(loop, fd, &options);
+    if (doorbell->listener != NULL)
+        return doorbell;
+    free(doorbell);
+    return NULL;
+}
+
+void
+doorbell_answer(struct doorbell *doorbell, enum exit_status status)
+{
+    const unsigned char byte = (unsigned char)status;
+
+    if (doorbell == NULL)
+        return;
+    for (size_t i = 0; i < RINGERS_MAX; i++) {
+        if (doorbell->ringers[i] == -1)
+            continue;
+        if (send(doorbell->ringers[i], &byte, 1, MSG_NOSIGNAL) != 1)
+            log_debug("who asked for the release has left");
+        close(doorbell->ringers[i]);
+        doorbell->ringers[i] = -1;
+    }
+}
+
+void
+doorbell_free(struct doorbell *doorbell)
+{
+    if (doorbell == NULL)
+        return;
+    listener_free(doorbell->listener);
+    for (size_t i = 0; i < RINGERS_MAX; i++)
+        if (doorbell->ringers[i] != -1)
+            close(doorbell->ringers[i]);
+    free(doorbell);
+}
+
+static enum exit_status
+wait_for_answer(int fd)
+{
+    struct pollfd pfd = { .fd = fd, .events = POLLIN };
+    unsigned char byte;
+    int n;
+
+    do
+        n = poll(&pfd, 1, ANSWER_MS);
+    while (n == -1 && errno == EINTR);
+    if (n == 1 && recv(fd, &byte, 1, 0) == 1 && byte <= STATUS_UNKNOWN)
+        return (enum exit_status)byte;
+    return STATUS_UNKNOWN;
+}
+
+bool
+doorbell_ring(const struct qmp_target *target, enum exit_status *status)
+{
+    struct sockaddr_un name;
+    socklen_t length = name_of(target, &name);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool rung = fd != -1 &&
+                connect(fd, (struct sockaddr *)&name, length) == 0 &&
+                is_trusted(fd);
+
+    if (rung)
+        *status = wait_for_answer(fd);
+    if (fd != -1)
+        close(fd);
+    return rung;
+}
