@@ -253,6 +253,7 @@ on_done(void *arg, enum exit_status status)
     timer_stop(sender->exit);
     timer_stop(sender->policy);
     timer_stop(sender->later);
+    timer_stop(sender->cont_again);
     options.on_done(options.arg, status);
 }
 
@@ -286,12 +287,13 @@ sender_new(struct loop *loop, const struct job_options *options)
     sender->exit = timer_new(loop, sender_on_exit, sender);
     sender->policy = timer_new(loop, sender_on_policy, sender);
     sender->later = timer_new(loop, on_later, sender);
+    sender->cont_again = timer_new(loop, sender_cont_again, sender);
     sender->teller = teller_new(loop, sender_handover_told, sender);
     if (sender->resume == NULL || sender->silence == NULL ||
         sender->seek == NULL || sender->patience == NULL ||
         sender->leave == NULL || sender->exit == NULL ||
         sender->policy == NULL || sender->later == NULL ||
-        sender->teller == NULL ||
+        sender->cont_again == NULL || sender->teller == NULL ||
         job_init(&sender->job, loop, &own, &hooks) != 0) {
         sender_free(sender);
         return NULL;
@@ -314,6 +316,7 @@ sender_free(struct sender *sender)
     timer_free(sender->exit);
     timer_free(sender->policy);
     timer_free(sender->later);
+    timer_free(sender->cont_again);
     teller_free(sender->teller);
     doorbell_free(sender->doorbell);
     partner_talk_free(sender->talk);

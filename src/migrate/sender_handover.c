@@ -55,13 +55,11 @@ on_cancelled(void *owner, const struct qmp_reply *reply)
 }
 
 static void
-on_continued(void *owner, const struct qmp_reply *reply)
+on_continued(struct sender *sender, const char *error)
 {
-    struct sender *sender = owner;
-
-    if (reply->error != NULL) {
+    if (error != NULL) {
         log_warnx("VM: is here again, but QEMU does not continue it: %s",
-                  reply->error);
+                  error);
         sender->was_running = true;
         sender_step(sender, SOURCE_QEMU_KEPT);
         return;
@@ -86,7 +84,7 @@ obey(struct sender *sender, enum handover_order order)
         sender->cancelled = true;
         tell_qemu(sender, "migrate_cancel", on_cancelled);
         break;
-    case ORDER_CONT: tell_qemu(sender, "cont", on_continued); break;
+    case ORDER_CONT: sender_cont(sender, on_continued); break;
     case ORDER_START_POSTCOPY:
         tell_qemu(sender, "migrate-start-postcopy", sender_on_postcopy);
         break;

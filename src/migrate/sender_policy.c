@@ -310,13 +310,10 @@ sender_policy_attach(struct sender *sender, const json_t *capabilities)
 }
 
 static void
-on_unpaused(void *owner, const struct qmp_reply *reply)
+on_unpaused(struct sender *sender, const char *error)
 {
-    struct sender *sender = owner;
-
-    if (reply->error != NULL)
-        log_warnx("VM: is here, but QEMU does not continue it: %s",
-                  reply->error);
+    if (error != NULL)
+        log_warnx("VM: is here, but QEMU does not continue it: %s", error);
     job_ask(&sender->job, "query-status", NULL, sender_on_final_status);
 }
 
@@ -333,6 +330,6 @@ sender_unpause(struct sender *sender)
         state != SOURCE_SPLIT)
         return false; /* the destination may have it */
     log_info("VM: has not moved, so it is continued here");
-    job_ask(&sender->job, "cont", NULL, on_unpaused);
+    sender_cont(sender, on_unpaused);
     return true;
 }

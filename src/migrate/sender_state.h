@@ -78,7 +78,13 @@ struct sender {
     /* See sender_handover.c. */
     struct handover_source handover;
     struct teller *teller;
-    struct timer *later;                /* for --recover and --cancel */
+    struct timer *later; /* for --recover and --cancel */
+
+    /* See sender_cont.c. */
+    struct timer *cont_again;
+    unsigned cont_tries;
+    void (*on_cont)(struct sender *sender, const char *error);
+
     struct doorbell *doorbell;          /* for --release, where no tunnel is */
     char command[HANDOVER_COMMAND_MAX]; /* how this program is called */
     struct timer *leave; /* when it is time to end without a word */
@@ -241,6 +247,20 @@ void sender_withdraw_late(struct sender *sender);
  * With --cancel: end if ${tell} says that it can't be.
  */
 void sender_withdraw_refused(struct sender *sender, enum handover_tell tell);
+
+/**
+ * sender_cont(sender, on_cont):
+ * Have QEMU continue the guest here, and call ${on_cont} with NULL when it has,
+ * or with why it does not, if that stays so for 5 s.
+ */
+void sender_cont(struct sender *sender,
+                 void (*on_cont)(struct sender *sender, const char *error));
+
+/**
+ * sender_cont_again(arg):
+ * The timer of this name; ${arg} is the sender.
+ */
+void sender_cont_again(void *arg);
 
 /**
  * sender_want_cancel(sender):

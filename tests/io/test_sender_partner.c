@@ -134,6 +134,30 @@ a_destination_that_never_ran_the_guest_gives_it_back(void **state)
     dialogue_close(&dialogue);
 }
 
+/* QEMU says "completed" a moment before it has come to rest. */
+static void
+a_guest_that_qemu_continues_only_at_the_third_time_runs_again(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_active(&dialogue);
+    qmp_server_answer(&dialogue.play.server, "cont",
+                      "{\"error\": {\"class\": \"GenericError\", "
+                      "\"desc\": \"Migration is not finalized yet\"}}");
+    complete(&dialogue);
+    dialogue_hear(&dialogue, "given");
+    dialogue_say(&dialogue, "{\"type\":\"failed\",\"why\":\"gone\"}");
+    STAGE_UNTIL(&dialogue.play.stage,
+                qmp_server_count(&dialogue.play.server, "cont") == 2);
+    qmp_server_answer(&dialogue.play.server, "cont", "{\"return\": {}}");
+    assert_true(json_is_true(
+        json_object_get(dialogue_hear(&dialogue, "kept"), "running")));
+    assert_int_equal(qmp_server_count(&dialogue.play.server, "cont"), 3);
+    assert_int_equal(play_end(&dialogue.play), STATUS_FAILED);
+    dialogue_close(&dialogue);
+}
+
 static void
 a_guest_that_qemu_does_not_continue_is_kept_all_the_same(void **state)
 {
@@ -239,6 +263,8 @@ main(void)
         cmocka_unit_test(qemu_migrates_to_the_tunnel_that_leads_to_the_partner),
         cmocka_unit_test(a_guest_that_fails_to_move_is_kept),
         cmocka_unit_test(a_destination_that_never_ran_the_guest_gives_it_back),
+        cmocka_unit_test(
+            a_guest_that_qemu_continues_only_at_the_third_time_runs_again),
         cmocka_unit_test(
             a_guest_that_qemu_does_not_continue_is_kept_all_the_same),
         cmocka_unit_test(settings_go_to_the_side_that_needs_them),
