@@ -275,6 +275,16 @@ transport_unsent(const struct transport *transport)
     return sealed + (size_t)bytes;
 }
 
+size_t
+transport_unread(const struct transport *transport)
+{
+    int bytes = 0;
+
+    if (ioctl(transport->fd, FIONREAD, &bytes) != 0 || bytes < 0)
+        return 0;
+    return (size_t)bytes;
+}
+
 bool
 transport_hung_up(const struct transport *transport)
 {

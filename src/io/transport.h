@@ -144,6 +144,12 @@ void transport_shutdown_read(struct transport *transport);
 size_t transport_unsent(const struct transport *transport);
 
 /**
+ * transport_unread(transport):
+ * Return how many bytes wait in the kernel to be read (FIONREAD).
+ */
+size_t transport_unread(const struct transport *transport);
+
+/**
  * transport_hung_up(transport):
  * Return whether the peer has ended its stream or is gone, even if there is
  * still something to read before that.

@@ -178,14 +178,26 @@ pass_on_eof(struct flow *flow)
 }
 
 void
+flow_hold(struct flow *flow)
+{
+    flow->state = FLOW_HELD;
+    flow->blocked = false;
+}
+
+size_t
+flow_held(const struct flow *flow)
+{
+    return ring_length(&flow->ring) + flow->pipe.held;
+}
+
+void
 flow_drop(struct flow *flow)
 {
     flow->drops = true;
     flow->may_splice = false;
     pipe_fini(&flow->pipe);
     flow->blocked = false;
-    if (flow->state == FLOW_WRITE_FAILED)
-        flow->state = FLOW_OPEN; /* what was read of its end is read again */
+    flow->state = FLOW_OPEN; /* what was read of its end is read again */
 }
 
 void
@@ -198,7 +210,8 @@ flow_give_up(struct flow *flow)
 void
 flow_step(struct flow *flow, bool readable)
 {
-    if (flow->state == FLOW_ENDED || flow->state == FLOW_WRITE_FAILED)
+    if (flow->state == FLOW_ENDED || flow->state == FLOW_WRITE_FAILED ||
+        flow->state == FLOW_HELD)
         return;
     drain(flow);
     for (int turn = 0; turn < STEP_TURNS; turn++) {

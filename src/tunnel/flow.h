@@ -8,6 +8,7 @@
  *                                       passed on
  *   ENDED         no      no
  *   READ_FAILED   no      what is left
+ *   HELD          no      no            flow_drop
  *   WRITE_FAILED  no      no
  *
  * A stream that broke off stays READ_FAILED: it is never passed on as ended,
@@ -31,6 +32,7 @@ enum flow_state {
     FLOW_ENDED,
     FLOW_READ_FAILED,
     FLOW_WRITE_FAILED,
+    FLOW_HELD,
 };
 
 struct flow {
@@ -64,10 +66,22 @@ void flow_fini(struct flow *flow);
 void flow_allow_splice(struct flow *flow);
 
 /**
+ * flow_hold(flow):
+ * ${flow}->to is gone.  Read no more, until flow_drop is called.
+ */
+void flow_hold(struct flow *flow);
+
+/**
+ * flow_held(flow):
+ * Return how many bytes were read and not written.
+ */
+size_t flow_held(const struct flow *flow);
+
+/**
  * flow_drop(flow):
  * flow_give_up(flow):
  * ${flow}->to, or ${flow}->from, is gone, and that is no failure.  From now on
- * what is read goes nowhere, or what was read is all there is.
+ * what was read and is read goes nowhere, or what was read is all there is.
  */
 void flow_drop(struct flow *flow);
 void flow_give_up(struct flow *flow);

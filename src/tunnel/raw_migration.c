@@ -27,9 +27,11 @@
  * At the destination, that QEMU breaks off a channel after the first is no bad
  * end: it does so when it is done, too, with bytes unread that it has no need
  * of, a moment before it says on the main channel that it has the VM.  That one
- * has to end then, within MAIN_MS, and so has the source's end of the other.
+ * has to end then, within MAIN_MS; until it has, what comes for the other is
+ * kept, and if that is more than the end of a packet, it was a bad end after
+ * all.  Then the source has MAIN_MS to end it, too.
  */
-enum { MAIN_MS = 10000 };
+enum { MAIN_STEP_MS = 20, MAIN_MS = 3000, LEFTOVER_BYTES = 64 << 10 };
 
 struct raw_channel {
     struct raw_migration *migration;
@@ -43,7 +45,9 @@ struct raw_migration {
     struct raw_migration_options options;
     TAILQ_HEAD(raw_channel_list, raw_channel) channels;
     struct timer *timer;
-    struct timer *main_end; /* by when the main channel has to end */
+    struct timer *main_end; /* looks whether the main channel has ended */
+    uint64_t main_until_ms; /* by when it has to */
+    bool main_ended;        /* after another one was broken off */
     uint64_t last_accept_ms;
     bool broken;
     bool unconfirmed;
@@ -149,38 +153,85 @@ static void
 on_qemu_lost(void *arg, struct relay *relay)
 {
     struct raw_channel *channel = arg;
+    struct raw_migration *migration = channel->migration;
 
-    (void)relay;
     log_debug("channel %u: broken off by QEMU", channel->number);
-    timer_start(channel->migration->main_end, MAIN_MS);
+    if (migration->main_ended) {
+        relay_drop_qemu(relay);
+    } else if (!timer_pending(migration->main_end)) {
+        migration->main_until_ms =
+            loop_now_ms(migration->options.loop) + MAIN_MS;
+        timer_start(migration->main_end, MAIN_STEP_MS);
+    }
 }
 
-/* The channels that QEMU broke off have had their time. */
+/* The main channel has ended: let the others end, in order. */
+static void
+drop_lost(struct raw_migration *migration)
+{
+    struct raw_channel *channel;
+
+    migration->main_ended = true;
+    TAILQ_FOREACH (channel, &migration->channels, entry)
+        relay_drop_qemu(channel->relay);
+    timer_start(migration->main_end, MAIN_MS);
+}
+
+/* The source had time enough to end those that QEMU broke off. */
+static void
+end_lost(struct raw_migration *migration)
+{
+    struct raw_channel *channel, *next;
+
+    for (channel = TAILQ_FIRST(&migration->channels); channel != NULL;
+         channel = next) {
+        next = TAILQ_NEXT(channel, entry);
+        if (!relay_lost_qemu(channel->relay))
+            continue;
+        relay_break(channel->relay);
+        log_end(channel);
+        channel_free(channel);
+    }
+    if (TAILQ_EMPTY(&migration->channels))
+        migration->options.on_idle(migration->options.arg);
+}
+
+static bool
+much_is_left(const struct raw_migration *migration)
+{
+    const struct raw_channel *channel;
+
+    TAILQ_FOREACH (channel, &migration->channels, entry)
+        if (relay_lost_qemu(channel->relay) &&
+            relay_left(channel->relay) > LEFTOVER_BYTES)
+            return true;
+    return false;
+}
+
 static void
 on_main_end(void *arg)
 {
     struct raw_migration *migration = arg;
-    struct raw_channel *channel, *next;
+    const struct raw_channel *first = TAILQ_FIRST(&migration->channels);
+    uint64_t now = loop_now_ms(migration->options.loop);
+    bool has_main;
 
-    channel = TAILQ_FIRST(&migration->channels);
-    if (migration->broken || channel == NULL)
+    if (migration->broken || first == NULL)
         return;
-    if (channel->number == 1 && !relay_qemu_hung_up(channel->relay)) {
+    has_main = first->number == 1;
+    if (!migration->main_ended &&
+        (!has_main || relay_qemu_hung_up(first->relay))) {
+        drop_lost(migration);
+    } else if (migration->main_ended && has_main) {
+        timer_start(migration->main_end, MAIN_MS);
+    } else if (migration->main_ended) {
+        end_lost(migration);
+    } else if (now < migration->main_until_ms && !much_is_left(migration)) {
+        timer_start(migration->main_end, MAIN_STEP_MS);
+    } else {
         raw_migration_break(migration);
         migration->options.on_broken(migration->options.arg);
-        return;
     }
-    if (channel->number == 1) {
-        timer_start(migration->main_end, MAIN_MS);
-        return;
-    }
-    for (; channel != NULL; channel = next) {
-        next = TAILQ_NEXT(channel, entry);
-        if (relay_lost_qemu(channel->relay))
-            channel_free(channel);
-    }
-    if (TAILQ_EMPTY(&migration->channels))
-        migration->options.on_idle(migration->options.arg);
 }
 
 struct raw_migration *

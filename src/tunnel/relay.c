@@ -26,7 +26,8 @@
  *                                   of it, so pass that on first, and reset
  *                                   TCP when the far end has it (or after
  *                                   LINGER_MS): then the channel has ended;
- *                                   with on_qemu_lost it has ended in order
+ *                                   with on_qemu_lost it has ended in order,
+ *                                   if the owner says so
  */
 enum {
     RING_BYTES = 256 << 10,
@@ -139,7 +140,7 @@ is_refused(const struct relay *relay)
     return greeting_begins(back->head, back->head_bytes);
 }
 
-/* QEMU has gone, and nobody minds. */
+/* QEMU has gone, and nobody minds.  What was read for it stays where it is. */
 static void
 lose_qemu(struct relay *relay)
 {
@@ -151,8 +152,8 @@ lose_qemu(struct relay *relay)
     flow_step(from, true);
     flow_give_up(from);
     flow_step(from, false);
-    flow_drop(to);
-    flow_step(to, true);
+    if (to->state != FLOW_READ_FAILED)
+        flow_hold(to);
 }
 
 /* Return whether the relay has ended. */
@@ -313,6 +314,25 @@ bool
 relay_lost_qemu(const struct relay *relay)
 {
     return relay->lost_qemu;
+}
+
+size_t
+relay_left(const struct relay *relay)
+{
+    const struct relay_side *net = &relay->sides[SIDE_NET];
+
+    if (relay->end != RELAY_OPEN)
+        return 0;
+    return flow_held(&net->flow) + transport_unread(net->transport);
+}
+
+void
+relay_drop_qemu(struct relay *relay)
+{
+    if (!relay->lost_qemu || relay->end != RELAY_OPEN)
+        return;
+    flow_drop(&relay->sides[SIDE_NET].flow);
+    timer_start(relay->timer, 0);
 }
 
 bool

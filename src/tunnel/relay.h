@@ -48,9 +48,10 @@ struct relay_options {
 
     /**
      * on_qemu_lost(arg, relay):
-     * QEMU has broken off its connection.  That counts as its end, and what
-     * else comes for it is dropped: the owner judges by another channel, and
-     * may end this one.  Told once.  NULL where that is RELAY_QEMU_LOST.
+     * QEMU has broken off its connection.  That counts as its end, and nothing
+     * is read for it any more: the owner judges by another channel, and calls
+     * relay_drop_qemu or ends this one.  Told once.  NULL where that is
+     * RELAY_QEMU_LOST.
      */
     void (*on_qemu_lost)(void *arg, struct relay *relay);
     void *arg;
@@ -80,6 +81,19 @@ void relay_break(struct relay *relay);
  * Return whether on_qemu_lost was called.
  */
 bool relay_lost_qemu(const struct relay *relay);
+
+/**
+ * relay_left(relay):
+ * Return how many bytes have come for a QEMU that is lost, as far as they are
+ * known here: those in the kernel's buffer included, but not what TLS holds.
+ */
+size_t relay_left(const struct relay *relay);
+
+/**
+ * relay_drop_qemu(relay):
+ * QEMU is lost, if it is, and nobody needs what has come for it, or comes yet.
+ */
+void relay_drop_qemu(struct relay *relay);
 
 /**
  * relay_confirms(relay, source):

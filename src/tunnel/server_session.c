@@ -33,9 +33,10 @@
  * RESET on each channel and by END on channel 0.  That QEMU breaks off a
  * channel after the first is no failure: it does so when it is done, too, with
  * bytes unread that it has no need of, a moment before it says on channel 1
- * that it has the VM.  Channel 1 has to end then, within MAIN_MS.  When every
- * channel is finished the session is complete.  What has ended stays around for
- * the client to hear of it, with channel 0, for linger_ms.
+ * that it has the VM.  Channel 1 has to end then, within MAIN_MS; until it has,
+ * what comes for the other is kept, and if it is much, that was a failure after
+ * all.  When every channel is finished the session is complete.  What has ended
+ * stays around for the client to hear of it, with channel 0, for linger_ms.
  *
  * A session that is complete does not end while drivers are attached at both
  * ends, for they talk through it; it waits for one of them to leave, for
@@ -52,7 +53,8 @@ enum {
     HELPERS_MS = 30000,
     AWAY_MS = 5000, /* what is lost is back within that, or stays away long */
     PATIENCE_MS = 5000,
-    MAIN_MS = 10000, /* for channel 1 to end after another one has */
+    MAIN_STEP_MS = 20,
+    MAIN_MS = 3000, /* for channel 1 to end after another one has */
     CHANNELS_MAX = 1024,
 };
 
@@ -89,7 +91,8 @@ struct server_session {
     uint64_t start_ms; /* of the migration */
     uint64_t flush_until_ms;
     struct timer *linger;
-    struct timer *main_end; /* by when channel 1 has to end */
+    struct timer *main_end; /* looks whether channel 1 has ended */
+    uint64_t main_until_ms; /* by when it has to */
 };
 
 static struct served *
@@ -325,25 +328,48 @@ on_failed(void *arg, enum reason reason)
     server_session_end(session, reason);
 }
 
+/* Channel 1 has told what came of the migration: the others need say nothing.
+ */
+static bool
+main_ended(struct server_session *session)
+{
+    return session_channel_local_ended(find_channel(session, 1)->channel);
+}
+
 static void
 on_local_lost(void *arg)
 {
     struct served *served = arg;
+    struct server_session *session = served->session;
 
-    log_debug("%s channel %u: broken off by QEMU", served->session->label,
+    log_debug("%s channel %u: broken off by QEMU", session->label,
               (unsigned)served->number);
-    if (!served->session->ended && !timer_pending(served->session->main_end))
-        timer_start(served->session->main_end, MAIN_MS);
+    if (session->ended)
+        return;
+    if (main_ended(session)) {
+        session_channel_drop_local(served->channel);
+    } else if (!timer_pending(session->main_end)) {
+        session->main_until_ms = loop_now_ms(session->options.loop) + MAIN_MS;
+        timer_start(session->main_end, MAIN_STEP_MS);
+    }
 }
 
 static void
 on_main_end(void *arg)
 {
     struct server_session *session = arg;
-    const struct served *main = find_channel(session, 1);
+    struct served *served;
 
-    if (!session->ended && !session_channel_local_ended(main->channel))
+    if (session->ended)
+        return;
+    if (main_ended(session)) {
+        TAILQ_FOREACH (served, &session->channels, entry)
+            session_channel_drop_local(served->channel);
+    } else if (loop_now_ms(session->options.loop) >= session->main_until_ms) {
         server_session_end(session, REASON_DESTINATION_CLOSED);
+    } else {
+        timer_start(session->main_end, MAIN_STEP_MS);
+    }
 }
 
 static void

@@ -40,6 +40,9 @@ enum {
      */
     ACK_BYTES = 128 << 10,
     ACK_MS = 5,
+
+    /* What a QEMU that is done may leave behind is the end of a packet. */
+    LEFTOVER_BYTES = 64 << 10,
 };
 
 static const char closed_by_peer[] = "closed by the peer";
@@ -59,8 +62,9 @@ struct session_channel {
     bool local_blocked;      /* it took less than it was offered */
     bool local_drained;      /* there was nothing more to read */
     bool local_failed;       /* it can't be read or written any more */
-    bool dropping;           /* and that is no failure: see on_local_lost */
-    bool told_dropping;
+    bool local_lost;         /* and that is no failure: see on_local_lost */
+    bool told_lost;
+    bool dropping;      /* session_channel_drop_local was called */
     bool local_first;   /* it ended before the peer's end was known */
     bool told_finished; /* on_finished was called, for this transport */
     bool failing;       /* session_channel_reset was called */
@@ -192,11 +196,10 @@ read_last_words(struct session_channel *channel)
 static void
 lose_local(struct session_channel *channel)
 {
-    channel->dropping = true;
+    channel->local_lost = true;
     read_last_words(channel);
     if (!channel->machine.out.ended)
         channel_end(&channel->machine);
-    drop(channel);
 }
 
 /* There is no way on; what else the peer says does not count. */
@@ -308,9 +311,12 @@ step(struct session_channel *channel, bool net_readable)
     deliver(channel);
     carry_local(channel);
     if (channel->local_failed && channel->options.on_local_lost != NULL &&
-        !channel->dropping)
+        !channel->local_lost)
         lose_local(channel);
-    if (channel->local_failed && !channel->dropping && !channel->failing) {
+    if (channel->local_lost && !channel->dropping &&
+        ring_length(&channel->in) > LEFTOVER_BYTES && !channel->failing)
+        break_off(channel, channel->options.local_reason);
+    if (channel->local_failed && !channel->local_lost && !channel->failing) {
         read_last_words(channel);
         channel_reset(&channel->machine, channel->options.local_reason);
     }
@@ -334,7 +340,7 @@ settle(struct session_channel *channel)
     if (lost != NULL)
         close_net(channel, false);
     rearm(channel);
-    if (broken == REASON_NONE && channel->local_failed && !channel->dropping)
+    if (broken == REASON_NONE && channel->local_failed && !channel->local_lost)
         broken = channel->options.local_reason;
     if (broken != REASON_NONE && !channel->failing) {
         channel->failing = true;
@@ -346,8 +352,8 @@ settle(struct session_channel *channel)
         channel->options.on_finished(channel->options.arg);
     } else if (lost != NULL && !channel->failing) {
         channel->options.on_lost(channel->options.arg, lost, in_order);
-    } else if (channel->dropping && !channel->told_dropping) {
-        channel->told_dropping = true; /* now, or with the next event */
+    } else if (channel->local_lost && !channel->told_lost) {
+        channel->told_lost = true; /* now, or with the next event */
         channel->options.on_local_lost(channel->options.arg);
     }
 }
@@ -522,6 +528,15 @@ session_channel_flushed(const struct session_channel *channel)
 {
     return channel->net == NULL ||
            (frame_writer_idle(&channel->writer) && channel->machine.reset_sent);
+}
+
+void
+session_channel_drop_local(struct session_channel *channel)
+{
+    if (!channel->local_lost || channel->dropping)
+        return;
+    channel->dropping = true;
+    timer_start(channel->timer, 0);
 }
 
 void

@@ -51,8 +51,10 @@ struct session_channel_options {
     /**
      * on_local_lost(arg):
      * The local stream can't be read or written any more.  That counts as its
-     * end, and what else comes for it is dropped: the owner judges by another
-     * channel.  NULL where a local stream that fails is a failure.
+     * end, and what has come for it is kept: the owner judges by another
+     * channel, and calls session_channel_drop_local or ends the session.  If
+     * much comes for it meanwhile, on_failed is told.  NULL where a local
+     * stream that fails is a failure.
      */
     void (*on_local_lost)(void *arg);
     void *arg;
@@ -128,6 +130,13 @@ void session_channel_reset(struct session_channel *channel, enum reason reason);
  * Return whether everything that can be sent has been handed to the kernel.
  */
 bool session_channel_flushed(const struct session_channel *channel);
+
+/**
+ * session_channel_drop_local(channel):
+ * The local stream is lost, if it is, and nobody needs what has come for it, or
+ * comes yet.
+ */
+void session_channel_drop_local(struct session_channel *channel);
 
 /**
  * session_channel_close_transport(channel):

@@ -4,6 +4,8 @@
  * so many repetitions.  One guest goes from host to host.
  */
 #include "support_move.h"
+#include "support_process.h"
+#include "support_session.h"
 #include "support_vm.h"
 
 enum { HOPS = 20, HOPS_FULL = 100 };
@@ -38,12 +40,50 @@ guest_moves_many_times_with_4_multifd_channels(struct e2e *e2e)
     move_from_host_to_host(e2e, "4");
 }
 
+/*
+ * A thread of the destination's multifd fails, and its QEMU stays alive and
+ * waits on the main channel.  The source has to hear of it.
+ */
+static void
+fail_one_channel(struct e2e *e2e, struct move *move)
+{
+    move_start(e2e, move, ARGS("--multifd", "4"),
+               ARGS("--multifd", "4", "--multifd-compression", "zlib"));
+    process_expect(move->send, 1);
+    vm_assert_runs(move->source);
+    process_kill(move->destination->process);
+    process_expect(move->recv, 1);
+}
+
+static void
+broken_multifd_channel_ends_the_migration(struct e2e *e2e)
+{
+    struct move move;
+
+    move_prepare(e2e, &move, &guest_calm);
+    tunnel_start(e2e, &move.tunnel);
+    fail_one_channel(e2e, &move);
+}
+
+static void
+broken_multifd_channel_ends_the_session(struct e2e *e2e)
+{
+    struct move move;
+
+    move_prepare(e2e, &move, &guest_calm);
+    session_start(e2e, &move.tunnel, NULL, NULL);
+    fail_one_channel(e2e, &move);
+    session_expect_end(&move.tunnel, "destination closed");
+}
+
 int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         E2E_TEST(guest_moves_many_times_with_2_multifd_channels),
         E2E_TEST(guest_moves_many_times_with_4_multifd_channels),
+        E2E_TEST(broken_multifd_channel_ends_the_migration),
+        E2E_TEST(broken_multifd_channel_ends_the_session),
     };
 
     e2e_select(argc, argv);

@@ -167,15 +167,32 @@ what_qemu_leaves_unread_on_a_further_channel_does_not_matter(void **state)
     (void)state;
     server_rig_open_ready(&rig, &options);
     break_second_channel(&rig);
-    peer_send(&rig.sources[1], 1, 3 << 20, PEER_END); /* for nobody */
-    STAGE_UNTIL(&rig.stage, rig.sources[1].sent == 3 << 20);
-    assert_int_equal(rig.sources[1].write_error, 0);
+    peer_send(&rig.sources[1], 1, 1000, PEER_END); /* for nobody */
+    stage_turns_in(&rig.stage, 50);
     peer_say(&rig.qemu.peers[0], "done", 4);
     STAGE_UNTIL(&rig.stage, rig.sources[0].received == 4);
     assert_int_equal(rig.dones, 0);
     peer_do(&rig.qemu.peers[0], PEER_END);
     peer_do(&rig.sources[0], PEER_END);
     server_rig_assert_done(&rig, STATUS_DONE);
+    assert_int_equal(rig.sources[1].write_error, 0);
+    server_rig_close(&rig);
+}
+
+/* QEMU goes on with the main channel when a thread of multifd has failed. */
+static void
+much_for_a_further_channel_that_qemu_broke_off_tears_down_all(void **state)
+{
+    const struct raw_server_options options = server_rig_defaults();
+    struct server_rig rig;
+
+    (void)state;
+    server_rig_open_ready(&rig, &options);
+    break_second_channel(&rig);
+    peer_send(&rig.sources[1], 1, 3 << 20, PEER_STAY);
+    server_rig_assert_done(&rig, STATUS_FAILED);
+    server_rig_assert_dropped(&rig, &rig.sources[0]);
+    STAGE_UNTIL(&rig.stage, peer_ended(&rig.qemu.peers[0]));
     server_rig_close(&rig);
 }
 
@@ -406,6 +423,8 @@ main(void)
         cmocka_unit_test(a_main_channel_broken_by_qemu_tears_down_all),
         cmocka_unit_test(
             what_qemu_leaves_unread_on_a_further_channel_does_not_matter),
+        cmocka_unit_test(
+            much_for_a_further_channel_that_qemu_broke_off_tears_down_all),
         cmocka_unit_test(
             a_further_channel_that_qemu_breaks_off_alone_ends_the_migration_later),
         cmocka_unit_test(what_was_broken_off_by_qemu_is_not_waited_for_long),

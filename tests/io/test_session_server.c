@@ -149,14 +149,45 @@ what_qemu_leaves_unread_on_a_further_channel_does_not_matter(void **state)
     session_peer_data(second, 1, 1000, 500); /* for nobody */
     session_peer_frame(second,
                        (struct frame){ .type = FRAME_FIN, .offset = 1500 });
+    stage_turns_in(&rig->stage, 50);
+    assert_int_equal(second->last[FRAME_ACK].offset, 1000);
+    sessions_finish_with(rig, &now, "{}");
     STAGE_UNTIL(&rig->stage, session_peer_ended(second));
     assert_int_equal(second->last[FRAME_ACK].offset, 1500);
     assert_int_equal(second->frames[FRAME_RESET], 0);
-    sessions_finish(rig, &now);
+    sessions_told(rig, now.control, REASON_NONE);
+    sessions_leave(rig, &now);
     STAGE_UNTIL(&rig->stage, rig->dones == 1);
     said = capture_stop();
     assert_int_equal(rig->status, STATUS_DONE);
     assert_int_equal(capture_count(said, ": completed; 2 channels"), 1);
+    sessions_close(rig);
+}
+
+/* QEMU goes on with the main channel when a thread of multifd has failed. */
+static void
+much_for_a_further_channel_that_qemu_broke_off_ends_the_session(void **state)
+{
+    const struct session_server_options options = sessions_defaults();
+    struct sessions_migration now;
+    struct session_peer *second;
+    struct sessions *rig;
+
+    (void)state;
+    capture_start();
+    rig = sessions_open(&options, false);
+    now = sessions_migrate(rig, 'A', "", sessions_qemu(rig, "dest"));
+    second = break_second_channel(rig, &now);
+    session_peer_data(second, 1, 1000, 60000);
+    stage_turns_in(&rig->stage, 50);
+    assert_int_equal(second->frames[FRAME_RESET], 0);
+    session_peer_data(second, 1, 61000, 20000);
+    STAGE_UNTIL(&rig->stage, second->frames[FRAME_RESET] == 1);
+    assert_int_equal(session_peer_reset_with(second),
+                     REASON_DESTINATION_CLOSED);
+    assert_int_equal(second->last[FRAME_ACK].offset, 1000);
+    sessions_told(rig, now.control, REASON_DESTINATION_CLOSED);
+    capture_stop();
     sessions_close(rig);
 }
 
@@ -488,6 +519,8 @@ main(void)
         cmocka_unit_test(channels_reach_qemu_in_their_order),
         cmocka_unit_test(
             what_qemu_leaves_unread_on_a_further_channel_does_not_matter),
+        cmocka_unit_test(
+            much_for_a_further_channel_that_qemu_broke_off_ends_the_session),
         cmocka_unit_test(
             a_further_channel_that_qemu_breaks_off_alone_ends_the_session_later),
         cmocka_unit_test(a_greeting_may_come_byte_by_byte),
