@@ -32,8 +32,8 @@ static const struct cli_option options[] = {
       "where QEMU is to listen: mig-server's --unix\n"
       "(/tmp/qemu_migration_dest.sock)" },
     { 'm', "multifd", "N",
-      "N connections beside the first; the same number is\n"
-      "needed at both ends (none)" },
+      "N connections beside the first, where no mig-send tells:\n"
+      "the same number as at the source (none)" },
     { 'c', "capability", "NAME=on|off",
       "set a migration capability of QEMU's; may be given\n"
       "several times" },

@@ -206,9 +206,10 @@ socket_file_trusted(const char *path, char why[SOCKET_WHY_MAX])
     return false;
 }
 
-/* Make room at ${path}, or say in ${why} what must not be touched there. */
+/* Look at ${path}.  Return 0 if nothing is there, 1 if it is a stale socket, or
+ * -1 and say in ${why} what must not be touched. */
 static int
-clear_path(const char *path, char why[SOCKET_WHY_MAX])
+look_at_path(const char *path, char why[SOCKET_WHY_MAX])
 {
     const char *remedy = "remove it or choose another path";
     const char *trouble = NULL;
@@ -230,10 +231,20 @@ clear_path(const char *path, char why[SOCKET_WHY_MAX])
         trouble = "is in use: another process listens there";
         remedy = "end that one or choose another path";
     }
-    if (trouble != NULL) {
-        snprintf(why, SOCKET_WHY_MAX, "%s %s; %s", path, trouble, remedy);
-        return -1;
-    }
+    if (trouble == NULL)
+        return 1;
+    snprintf(why, SOCKET_WHY_MAX, "%s %s; %s", path, trouble, remedy);
+    return -1;
+}
+
+/* Make room at ${path}, or say in ${why} what must not be touched there. */
+static int
+clear_path(const char *path, char why[SOCKET_WHY_MAX])
+{
+    int stale = look_at_path(path, why);
+
+    if (stale <= 0)
+        return stale;
     if (unlink(path) != 0 && errno != ENOENT) {
         snprintf(why, SOCKET_WHY_MAX, "%s: cannot remove the stale socket: %s",
                  path, strerror(errno));
@@ -291,6 +302,9 @@ socket_file_listen(struct socket_file *file, const char *path,
                  sizeof address.sun_path - 1);
         return -1;
     }
+    /* Where it can't be, nobody's lock is waited for. */
+    if (look_at_path(path, why) < 0)
+        return -1;
     lock = lock_directory(path);
     fd = listen_locked(file, path, &address, why);
     fd_close(&lock);

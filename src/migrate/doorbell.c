@@ -109,6 +109,8 @@ doorbell_new(struct loop *loop, const struct qmp_target *target,
         doorbell->listener = listener_new_fd(loop, fd, &options);
     if (doorbell->listener != NULL)
         return doorbell;
+    log_info("--release does not reach this program without a tunnel: %s",
+             strerror(errno));
     free(doorbell);
     return NULL;
 }
@@ -147,12 +149,10 @@ wait_for_answer(int fd)
 {
     struct pollfd pfd = { .fd = fd, .events = POLLIN };
     unsigned char byte;
-    int n;
 
-    do
-        n = poll(&pfd, 1, ANSWER_MS);
-    while (n == -1 && errno == EINTR);
-    if (n == 1 && recv(fd, &byte, 1, 0) == 1 && byte <= STATUS_UNKNOWN)
+    /* A signal ends it: a person does not want to wait. */
+    if (poll(&pfd, 1, ANSWER_MS) == 1 && recv(fd, &byte, 1, 0) == 1 &&
+        byte <= STATUS_UNKNOWN)
         return (enum exit_status)byte;
     return STATUS_UNKNOWN;
 }
@@ -162,7 +162,8 @@ doorbell_ring(const struct qmp_target *target, enum exit_status *status)
 {
     struct sockaddr_un name;
     socklen_t length = name_of(target, &name);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    /* Whoever has the name first may never accept: do not wait for that. */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     bool rung = fd != -1 &&
                 connect(fd, (struct sockaddr *)&name, length) == 0 &&
                 is_trusted(fd);

@@ -157,6 +157,39 @@ who_waits_and_ends_without_a_word_leaves_it_unknown(void **state)
     close_waiting(&waiting);
 }
 
+/* As when a stranger has taken the name. */
+static void
+doorbell_that_is_never_answered_is_not_waited_for(void **state)
+{
+    enum { CALLERS = 32 }; /* more than may wait to be let in */
+    struct waiting waiting;
+    pid_t pids[CALLERS];
+    unsigned turned_away = 0;
+
+    (void)state;
+    open_waiting(&waiting);
+    for (unsigned i = 0; i < CALLERS; i++)
+        pids[i] = ask(&waiting.target, geteuid());
+    while (turned_away == 0) {
+        usleep(POLL_MS * 1000);
+        for (unsigned i = 0; i < CALLERS; i++) {
+            int status = -1;
+
+            if (pids[i] == 0 || waitpid(pids[i], &status, WNOHANG) != pids[i])
+                continue;
+            assert_int_equal(WEXITSTATUS(status), NOBODY_THERE);
+            pids[i] = 0;
+            turned_away++;
+        }
+    }
+    doorbell_free(waiting.doorbell);
+    waiting.doorbell = NULL;
+    for (unsigned i = 0; i < CALLERS; i++)
+        if (pids[i] != 0)
+            waitpid(pids[i], NULL, 0);
+    close_waiting(&waiting);
+}
+
 static bool
 has_ended(pid_t pid, int *status)
 {
@@ -192,6 +225,7 @@ main(void)
         cmocka_unit_test(monitor_has_the_same_doorbell_by_every_path),
         cmocka_unit_test(where_nobody_waits_nobody_is_asked),
         cmocka_unit_test(who_waits_and_ends_without_a_word_leaves_it_unknown),
+        cmocka_unit_test(doorbell_that_is_never_answered_is_not_waited_for),
         cmocka_unit_test(stranger_can_release_nothing),
     };
 

@@ -296,10 +296,7 @@ on_alarm(void *arg)
 static void
 drivers_that_stay_do_not_keep_a_session(void **state)
 {
-    enum { LATER_MS = 36000 }; /* than the server's 30 s */
     struct partner source, dest;
-    struct timer *alarm;
-    bool rung = false;
     struct ends rig;
 
     (void)state;
@@ -312,15 +309,11 @@ drivers_that_stay_do_not_keep_a_session(void **state)
     session_clock_speed(SPEED); /* counts for timers that are started now */
     ends_finish(&rig, "stream}");
     STAGE_UNTIL(&rig.stage, said("the helpers finish the handover") > 0);
-    alarm = timer_new(rig.stage.loop, on_alarm, &rung);
-    timer_start(alarm, LATER_MS);
     stage_turns_in(&rig.stage, 100);
     assert_int_equal(source.view.state, TUNNEL_RUNNING);
     assert_int_equal(access(rig.source_path, F_OK), -1);
     STAGE_UNTIL(&rig.stage, source.view.state == TUNNEL_ENDED &&
                                 dest.view.state == TUNNEL_ENDED);
-    assert_false(rung);
-    timer_free(alarm);
     assert_int_equal(source.left + dest.left, 2);
     /* Nor the programs. */
     assert_done(&rig, STATUS_DONE);
@@ -439,6 +432,7 @@ helpers_that_can_not_hear_each_other_are_not_waited_for(void **state)
 
     (void)state;
     complete(&rig, &source, &dest);
+    session_clock_speed(SPEED / 4);  /* so that the two times are apart */
     session_client_free(rig.client); /* as if it was killed */
     rig.client = NULL;
     alarm = timer_new(rig.stage.loop, on_alarm, &rung);

@@ -685,7 +685,7 @@ a_silent_qemu_is_left_after_ctrl_c(void **state)
     since_ms = stage_now_ms();
     session_clock_speed(20);
     assert_int_equal(play_end(&play), STATUS_UNKNOWN);
-    assert_in_range(stage_now_ms() - since_ms, 12000, 25000);
+    assert_true(stage_now_ms() - since_ms >= 12000);
     session_clock_speed(1);
     play_assert_message(&play, "has not said anything for 15 s while the "
                                "migration was 'active'");
