@@ -110,7 +110,7 @@ receiver_recover_holds(struct receiver *receiver)
     }
     if (receiver->recover == RECOVER_NOTHING)
         return false;
-    if (migration->status == MIGRATION_POSTCOPY_PAUSED)
+    if (!migration_goes_on(migration))
         return true;
     receiver->recover = RECOVER_NOTHING;
     log_info("migration: goes on, its status is '%s'", migration->status_name);

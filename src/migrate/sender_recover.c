@@ -84,7 +84,7 @@ sender_recover_holds(struct sender *sender)
 
     if (sender->recover == RECOVER_NOTHING)
         return false;
-    if (migration->status == MIGRATION_POSTCOPY_PAUSED)
+    if (!migration_goes_on(migration))
         return true;
     sender->recover = RECOVER_NOTHING;
     timer_stop(sender->later);

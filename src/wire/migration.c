@@ -183,6 +183,14 @@ migration_is_postcopy(const struct migration *migration)
 }
 
 bool
+migration_goes_on(const struct migration *migration)
+{
+    return migration_is_over(migration->status) ||
+           (migration_is_postcopy(migration) &&
+            migration->status != MIGRATION_POSTCOPY_PAUSED);
+}
+
+bool
 migration_destination_failed(const struct migration *migration)
 {
     return strstr(migration->error, "write to socket") != NULL ||

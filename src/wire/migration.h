@@ -99,6 +99,14 @@ bool migration_is_idle(enum migration_status status);
 bool migration_is_postcopy(const struct migration *migration);
 
 /**
+ * migration_goes_on(migration):
+ * Return whether one that was interrupted in postcopy is not any more. QEMU 7.2
+ * says "setup" by an event when it is told to listen anew, which is no sign of
+ * that.
+ */
+bool migration_goes_on(const struct migration *migration);
+
+/**
  * migration_destination_failed(migration):
  * Return whether ${migration}, which has failed, proves that the destination
  * can't have got the whole VM: the source was still writing, or the
