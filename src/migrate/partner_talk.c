@@ -111,6 +111,38 @@ on_partner(void *arg, bool there)
         lose(talk);
 }
 
+/* Whoever is no partner does not say which migration it is. */
+static void
+adopt(struct partner_talk *talk)
+{
+    if (talk->adopts && talk->heard_id[0] != '\0')
+        partner_talk_set_id(talk, talk->heard_id);
+}
+
+/* The command of whoever is there is told to a person as that of the other
+ * program, so no third one is. */
+static bool
+is_the_other(struct partner_talk *talk, const struct partner_message *message)
+{
+    const char *other = strcmp(talk->options.program, "mig-send") == 0
+                            ? "mig-recv"
+                            : "mig-send";
+
+    if (strcmp(message->program, other) == 0)
+        return true;
+    if (!may_log(talk))
+        return false;
+    if (strcmp(message->program, talk->options.program) == 0)
+        log_warnx("partner: %s runs at both ends: one has to be the other "
+                  "program",
+                  message->program);
+    else
+        log_warnx("partner: what is at the other end calls itself '%s', and is "
+                  "not %s; left out",
+                  message->program, other);
+    return false;
+}
+
 static void
 take_hello(struct partner_talk *talk, const struct partner_message *message)
 {
@@ -123,17 +155,13 @@ take_hello(struct partner_talk *talk, const struct partner_message *message)
                 (int)PARTNER_VERSION);
         return;
     }
-    if (strcmp(message->program, talk->options.program) == 0) {
-        if (may_log(talk))
-            log_warnx("partner: %s runs at both ends: one has to be the other "
-                      "program",
-                      message->program);
+    if (!is_the_other(talk, message))
         return;
-    }
     log_debug("partner: %s %s is there", message->program,
               message->program_version);
     memcpy(talk->their_command, message->command, sizeof talk->their_command);
     talk->there = true;
+    adopt(talk);
     talk->options.on_came(talk->options.arg);
 }
 
@@ -166,8 +194,8 @@ on_message(void *arg, const json_t *object, enum line_from from)
         json_text_copy(talk->heard_id, sizeof talk->heard_id, id);
     if (message.type != PARTNER_PROGRESS)
         log_debug("partner: says '%s'", partner_type_name(message.type));
-    if (talk->adopts && talk->heard_id[0] != '\0')
-        partner_talk_set_id(talk, talk->heard_id);
+    if (talk->there && message.type != PARTNER_HELLO)
+        adopt(talk);
     if (message.type == PARTNER_HELLO)
         take_hello(talk, &message);
     else if (!talk->there || message.type == PARTNER_OTHER)

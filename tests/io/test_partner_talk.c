@@ -163,6 +163,34 @@ what_is_no_partner_is_not_taken_for_one(void **state)
     close_ears(&ears);
 }
 
+/* Its command would be told as one to paste at the other host. */
+static void
+only_the_other_program_is_a_partner(void **state)
+{
+    static const char *const others[] = {
+        "{\"type\":\"hello\",\"version\":1,\"program\":\"rm\","
+        "\"command\":\"rm -rf /\",\"migration\":\"0e\"}",
+        "{\"type\":\"hello\",\"version\":1,\"program\":\"mig-recv2\"}",
+        "{\"type\":\"hello\",\"version\":1,\"program\":\"mig-send\"}",
+        "{\"type\":\"hello\",\"version\":1,\"command\":\" id\"}",
+    };
+    struct ears ears;
+
+    (void)state;
+    open_ears(&ears);
+    partner_talk_adopt_id(ears.talk);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        hear(&ears, others[i]);
+    assert_int_equal(ears.came, 0);
+    assert_null(partner_talk_their_command(ears.talk));
+    assert_string_equal(partner_talk_id(ears.talk), "");
+    assert_true(capture_count(capture_text(), "calls itself 'rm'") > 0);
+    hear(&ears, HELLO_OF("0c"));
+    assert_int_equal(ears.came, 1);
+    assert_string_equal(partner_talk_id(ears.talk), "0c");
+    close_ears(&ears);
+}
+
 static void
 statements_about_another_migration_are_left_out(void **state)
 {
@@ -248,6 +276,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_greets_and_is_greeted_whenever_the_other_comes),
         cmocka_unit_test(what_is_no_partner_is_not_taken_for_one),
+        cmocka_unit_test(only_the_other_program_is_a_partner),
         cmocka_unit_test(statements_about_another_migration_are_left_out),
         cmocka_unit_test(
             one_that_attaches_learns_the_migration_from_the_greeting),
