@@ -44,6 +44,10 @@ on_objects(void *arg, const struct qmp_reply *reply)
     struct standing *standing = looker->options.standing;
     struct marks marks;
 
+    if (reply->error != NULL) {
+        done(looker, reply->error);
+        return;
+    }
     marks_take(&marks, reply->value);
     standing->fresh =
         marks.proved && !marks.started && strcmp(standing->vm, "running") != 0;

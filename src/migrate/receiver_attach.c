@@ -3,7 +3,8 @@
  * release the guest.  QEMU says what has become of it, and the marks that the
  * one before has left say what QEMU can't: which migration it is, whether the
  * guest is to run, and whether it has run here.  Without marks a guest that is
- * here counts as one that has run: then nobody quits it.
+ * here counts as one that has run: then nobody quits it.  But that there are
+ * none is for QEMU to say: where it does not answer, nothing is known.
  */
 #include <string.h>
 
@@ -17,6 +18,23 @@ receiver_attaches(const struct receiver *receiver)
     const struct job_config *config = receiver->options.config;
 
     return config->attach || config->release || config->recover;
+}
+
+/* Nothing has been said to anybody yet. */
+static void
+ask_again(struct receiver *receiver, const char *what,
+          const struct qmp_reply *reply)
+{
+    const struct job_config *config = receiver->options.config;
+
+    job_done(&receiver->job, STATUS_UNKNOWN,
+             "QEMU: does not tell %s%s%s; nothing was done: ask again with "
+             "\"%s %s\"",
+             what, reply->error != NULL ? ": " : "",
+             reply->error != NULL ? reply->error : "", receiver->command,
+             config->recover   ? "--recover"
+             : config->release ? "--release"
+                               : "--attach");
 }
 
 void
@@ -41,6 +59,10 @@ on_migration(void *owner, const struct qmp_reply *reply)
     struct migration migration;
     bool waits = strcmp(job->runstate, "inmigrate") == 0;
 
+    if (reply->error != NULL) {
+        ask_again(receiver, "how the migration stands", reply);
+        return;
+    }
     migration_parse(&migration, reply->value);
     log_info("migration: its status is '%s', and the VM's '%s'",
              migration.status_name, job->runstate);
@@ -80,8 +102,8 @@ on_runstate(void *owner, const struct qmp_reply *reply)
     job_take_runstate(job, reply);
     if (strcmp(job->runstate, "running") == 0)
         receiver->ran = true;
-    if (reply->error != NULL)
-        job_done(job, STATUS_FAILED, "QEMU: %s", reply->error);
+    if (reply->error != NULL || job->runstate[0] == '\0')
+        ask_again(receiver, "the VM's state", reply);
     else
         job_ask(job, "query-migrate", NULL, on_migration);
 }
@@ -92,6 +114,10 @@ on_objects(void *owner, const struct qmp_reply *reply)
     struct receiver *receiver = owner;
     struct marks marks;
 
+    if (reply->error != NULL || !json_is_array(reply->value)) {
+        ask_again(receiver, "what mig-recv did before", reply);
+        return;
+    }
     marks_take(&marks, reply->value);
     if (marks.proved) {
         receiver->proved = true;

@@ -123,6 +123,13 @@ on_migration(void *owner, const struct qmp_reply *reply)
     struct receiver *receiver = owner;
     struct migration migration;
 
+    if (reply->error != NULL) {
+        job_done(&receiver->job, STATUS_UNKNOWN,
+                 "QEMU: does not tell how the migration stands: %s; nothing "
+                 "was done: ask again with \"%s --recover\"",
+                 reply->error, receiver->command);
+        return;
+    }
     migration_parse(&migration, reply->value);
     if (migration.status == MIGRATION_POSTCOPY_PAUSED)
         receiver->recover = RECOVER_ORDERED;

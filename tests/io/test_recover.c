@@ -103,6 +103,22 @@ the_source_resumes_only_once_the_destination_listens(void **state)
 }
 
 static void
+nothing_is_recovered_where_qemu_does_not_say_how_it_stands(void **state)
+{
+    struct play play;
+
+    (void)state;
+    open_alone(&play, JOB_RECEIVES);
+    qmp_server_answer(&play.server, "query-migrate", refusal);
+    play_start(&play);
+    assert_int_equal(play_end(&play), STATUS_UNKNOWN);
+    play_assert_message(&play, "not today");
+    play_assert_message(&play, " --recover\"");
+    assert_int_equal(count(&play, "migrate-recover"), 0);
+    play_close(&play);
+}
+
+static void
 a_second_break_is_told_and_nothing_is_cancelled(void **state)
 {
     struct dialogue dialogue;
@@ -374,6 +390,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_source_resumes_only_once_the_destination_listens),
+        cmocka_unit_test(
+            nothing_is_recovered_where_qemu_does_not_say_how_it_stands),
         cmocka_unit_test(a_second_break_is_told_and_nothing_is_cancelled),
         cmocka_unit_test(a_partner_that_does_not_come_is_named),
         cmocka_unit_test(ctrl_c_before_the_source_resumes_changes_nothing),

@@ -394,6 +394,27 @@ status_of_a_qemu_that_does_not_answer_is_no_status(void **state)
     close_unstarted(&play);
 }
 
+/* Marks that can't be read are not marks that are not there. */
+static void
+status_does_not_guess_what_qemu_does_not_tell(void **state)
+{
+    struct play play;
+    char *text;
+
+    (void)state;
+    play_open(&play, JOB_RECEIVES);
+    qmp_server_answer(&play.server, "query-status", STATUS("paused"));
+    qmp_server_answer(&play.server, "query-migrate", STATUS("completed"));
+    qmp_server_answer(
+        &play.server, "qom-list",
+        "{\"error\": {\"class\": \"GenericError\", \"desc\": \"not today\"}}");
+    text = look(&play, STATUS_FAILED, true);
+    assert_non_null(strstr(text, "not today"));
+    assert_null(strstr(text, "\"type\":\"state\""));
+    free(text);
+    close_unstarted(&play);
+}
+
 int
 main(void)
 {
@@ -409,6 +430,7 @@ main(void)
             what_may_be_in_postcopy_at_any_moment_is_looked_at_twice),
         cmocka_unit_test(what_is_not_under_way_is_not_cancelled),
         cmocka_unit_test(status_reads_the_marks_of_an_earlier_mig_recv),
+        cmocka_unit_test(status_does_not_guess_what_qemu_does_not_tell),
         cmocka_unit_test(status_of_a_qemu_that_does_not_answer_is_no_status),
     };
 

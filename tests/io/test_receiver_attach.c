@@ -1,0 +1,111 @@
+/* mig-recv comes back to a migration that began before; QEMU and the partner
+ * are the test's own. */
+#include "migrate/receiver.h"
+
+#include <string.h>
+
+#include "support_capture.h"
+#include "support_dialogue.h"
+#include "support_session_clock.h"
+#include "support_test.h"
+#include "tunnel/control_socket.h"
+
+#define STATUS(name) "{\"return\": {\"status\": \"" name "\"}}"
+#define MARKS(list) "{\"return\": [{\"name\": \"serial0\"}, " list "]}"
+#define MARK(name) "{\"name\": \"mig-recv-" name "\"}"
+#define WORD(type) "{\"type\":\"" type "\",\"migration\":\"0a\"}"
+#define GIVEN                                                       \
+    "{\"type\":\"given\",\"migration\":\"0a\",\"how\":\"precopy\"," \
+    "\"run\":true}"
+#define HELLO                                                     \
+    "{\"type\":\"hello\",\"version\":1,\"program\":\"mig-send\"," \
+    "\"migration\":\"0a\"}"
+
+static const char done[] = "{\"return\": {}}";
+static const char refusal[] =
+    "{\"error\": {\"class\": \"GenericError\", \"desc\": \"not today\"}}";
+
+/* A guest that has arrived, is in ${vm}, and has such ${marks}. */
+static void
+set_stage(struct dialogue *dialogue, const char *vm, const char *marks)
+{
+    static const char *const commands[] = { "stop", "object-add", "object-del",
+                                            "cont", "quit" };
+    struct qmp_server *server = &dialogue->play.server;
+
+    dialogue_open(dialogue, JOB_RECEIVES);
+    dialogue->play.config.attach = true;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        qmp_server_answer(server, commands[i], done);
+    qmp_server_answer(server, "query-status", vm);
+    qmp_server_answer(server, "query-migrate", STATUS("completed"));
+    qmp_server_answer(server, "qom-list", marks);
+}
+
+static void
+start(struct dialogue *dialogue)
+{
+    play_start(&dialogue->play);
+    dialogue_hear(dialogue, "hello");
+    dialogue_say(dialogue, HELLO);
+}
+
+static unsigned
+count(struct dialogue *dialogue, const char *command)
+{
+    return qmp_server_count(&dialogue->play.server, command);
+}
+
+/* It counted as one that had no marks, and the guest as one that had run. */
+static void
+a_qemu_that_does_not_answer_is_asked_again_by_a_person(void **state)
+{
+    static const char *const silent[] = { "qom-list", "query-status",
+                                          "query-migrate" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
+        struct dialogue dialogue;
+
+        set_stage(&dialogue, STATUS("paused"), MARKS(MARK("0a-run")));
+        qmp_server_answer(&dialogue.play.server, silent[i], refusal);
+        play_start(&dialogue.play);
+        assert_int_equal(play_end(&dialogue.play), STATUS_UNKNOWN);
+        play_assert_message(&dialogue.play, "not today");
+        play_assert_message(&dialogue.play, " --attach\"");
+        assert_int_equal(dialogue_heard(&dialogue, "running"), 0);
+        assert_int_equal(count(&dialogue, "cont"), 0);
+        dialogue_close(&dialogue);
+    }
+}
+
+/* The same guest, once QEMU answers. */
+static void
+an_arrived_guest_is_continued_when_it_is_given(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    set_stage(&dialogue, STATUS("paused"), MARKS(MARK("0a-run")));
+    start(&dialogue);
+    dialogue_hear(&dialogue, "arrived");
+    assert_int_equal(count(&dialogue, "cont"), 0);
+    dialogue_say(&dialogue, GIVEN);
+    dialogue_hear(&dialogue, "running");
+    assert_int_equal(count(&dialogue, "cont"), 1);
+    dialogue_say(&dialogue, WORD("bye"));
+    assert_int_equal(play_end(&dialogue.play), STATUS_DONE);
+    dialogue_close(&dialogue);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            a_qemu_that_does_not_answer_is_asked_again_by_a_person),
+        cmocka_unit_test(an_arrived_guest_is_continued_when_it_is_given),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
