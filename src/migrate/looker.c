@@ -49,8 +49,8 @@ on_objects(void *arg, const struct qmp_reply *reply)
         return;
     }
     marks_take(&marks, reply->value);
-    standing->fresh =
-        marks.proved && !marks.started && strcmp(standing->vm, "running") != 0;
+    standing->fresh = marks.count > 0 && !marks.started &&
+                      strcmp(standing->vm, "running") != 0;
     done(looker, NULL);
 }
 

@@ -11,24 +11,50 @@ ends_with(const char *text, const char *end)
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
+const struct mark *
+marks_find(const struct marks *marks, const char *id)
+{
+    for (size_t i = 0; i < marks->count; i++)
+        if (strcmp(marks->marks[i].id, id) == 0)
+            return &marks->marks[i];
+    return NULL;
+}
+
+static void
+add(struct marks *marks, const char *id, enum handover_run run)
+{
+    const struct mark *mark = marks_find(marks, id);
+    struct mark *own;
+
+    if (mark == NULL && marks->count == MARKS_MAX)
+        return;
+    own = &marks->marks[mark != NULL ? (size_t)(mark - marks->marks)
+                                     : marks->count++];
+    snprintf(own->id, sizeof own->id, "%s", id);
+    if (run != RUN_UNKNOWN)
+        own->run = run;
+}
+
 static void
 take(struct marks *marks, const char *name)
 {
     const char *rest = name + strlen(MARK_PREFIX);
     size_t length = strspn(rest, "0123456789abcdef");
+    enum handover_run run = RUN_UNKNOWN;
+    char id[PARTNER_ID_MAX + 1];
 
     if (length == 0 || length > PARTNER_ID_MAX)
         return;
     if (ends_with(name, MARK_STARTED))
         marks->started = true;
     else if (ends_with(name, MARK_RUN))
-        marks->run = RUN_YES;
+        run = RUN_YES;
     else if (ends_with(name, MARK_PAUSED))
-        marks->run = RUN_NO;
+        run = RUN_NO;
     else
         return;
-    marks->proved = true;
-    snprintf(marks->id, sizeof marks->id, "%.*s", (int)length, rest);
+    snprintf(id, sizeof id, "%.*s", (int)length, rest);
+    add(marks, id, run);
 }
 
 void
@@ -46,4 +72,9 @@ marks_take(struct marks *marks, const json_t *objects)
             strncmp(name, MARK_PREFIX, strlen(MARK_PREFIX)) == 0)
             take(marks, name);
     }
+    if (marks->count > 0)
+        marks->run = marks->marks[0].run;
+    for (i = 1; i < marks->count; i++)
+        if (marks->marks[i].run != marks->run)
+            marks->run = RUN_UNKNOWN;
 }

@@ -1,13 +1,14 @@
 /*
  * Marks: objects in the destination's QEMU, of no use to it, that tell a later
  * mig-recv what was done.  Each is named MARK_PREFIX, the migration's id, and
- * one of the endings.
+ * one of the endings.  A plan that came to nothing may have left one, too.
  */
 #ifndef MIGRATE_MARKS_H
 #define MIGRATE_MARKS_H
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "migrate/partner_talk.h"
 #include "wire/handover.h"
@@ -18,11 +19,22 @@
 #define MARK_PAUSED "-paused"   /* it is not */
 #define MARK_STARTED "-started" /* `cont` was about to be sent */
 
-struct marks {
-    bool proved; /* there are any */
-    bool started;
+enum {
+    MARK_NAME_MAX = sizeof MARK_PREFIX + PARTNER_ID_MAX + sizeof MARK_STARTED,
+    MARKS_MAX = 16
+};
+
+/* What the marks with one id tell. */
+struct mark {
+    char id[PARTNER_ID_MAX + 1];
     enum handover_run run;
-    char id[PARTNER_ID_MAX + 1]; /* of the migration, or "" */
+};
+
+struct marks {
+    struct mark marks[MARKS_MAX];
+    size_t count;          /* of ids; more than MARKS_MAX are left out */
+    bool started;          /* by whichever id */
+    enum handover_run run; /* where all of them agree */
 };
 
 /**
@@ -30,5 +42,11 @@ struct marks {
  * Read what qom-list returned for /objects, or NULL, into ${marks}.
  */
 void marks_take(struct marks *marks, const json_t *objects);
+
+/**
+ * marks_find(marks, id):
+ * Return the mark of the migration ${id}, or NULL.
+ */
+const struct mark *marks_find(const struct marks *marks, const char *id);
 
 #endif

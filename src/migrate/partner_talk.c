@@ -16,8 +16,11 @@ struct partner_talk {
     struct partner_link *link;
     bool there; /* it has greeted */
     bool adopts;
+    bool (*is_one)(void *arg, const char *id); /* to adopt; NULL: any */
+    bool warned; /* that it speaks of another migration */
     char id[PARTNER_ID_MAX + 1];
     char heard_id[PARTNER_ID_MAX + 1];
+    char hello_id[PARTNER_ID_MAX + 1];     /* of its latest greeting */
     char program[CONTROL_PROGRAM_MAX + 1]; /* with its version */
     struct log_limit limit;                /* of lines that it causes */
     char their_command[HANDOVER_COMMAND_MAX];
@@ -113,10 +116,11 @@ on_partner(void *arg, bool there)
 
 /* Whoever is no partner does not say which migration it is. */
 static void
-adopt(struct partner_talk *talk)
+adopt(struct partner_talk *talk, const char *id)
 {
-    if (talk->adopts && talk->heard_id[0] != '\0')
-        partner_talk_set_id(talk, talk->heard_id);
+    if (talk->adopts && id[0] != '\0' &&
+        (talk->is_one == NULL || talk->is_one(talk->options.arg, id)))
+        partner_talk_set_id(talk, id);
 }
 
 /* The command of whoever is there is told to a person as that of the other
@@ -161,7 +165,8 @@ take_hello(struct partner_talk *talk, const struct partner_message *message)
               message->program_version);
     memcpy(talk->their_command, message->command, sizeof talk->their_command);
     talk->there = true;
-    adopt(talk);
+    memcpy(talk->hello_id, talk->heard_id, sizeof talk->hello_id);
+    adopt(talk, talk->hello_id);
     talk->options.on_came(talk->options.arg);
 }
 
@@ -172,6 +177,21 @@ is_ours(struct partner_talk *talk, enum partner_type type)
     if (!is_statement(type) || type == PARTNER_REFUSED)
         return true;
     return talk->id[0] != '\0' && strcmp(talk->id, talk->heard_id) == 0;
+}
+
+/* Ordinary for a word or two: a partner that begins anew says what it has just
+ * failed at.  But where it lasts, both ends wait for each other. */
+static void
+leave_out(struct partner_talk *talk)
+{
+    log_debug("partner: that is about another migration");
+    if (talk->warned || (talk->id[0] == '\0' && !talk->adopts))
+        return;
+    talk->warned = true;
+    log_warnx("partner: speaks of the migration '%s', which is not that of the "
+              "QEMU here; left out: see with --status at both hosts where the "
+              "VM is",
+              talk->heard_id);
 }
 
 static void
@@ -195,13 +215,13 @@ on_message(void *arg, const json_t *object, enum line_from from)
     if (message.type != PARTNER_PROGRESS)
         log_debug("partner: says '%s'", partner_type_name(message.type));
     if (talk->there && message.type != PARTNER_HELLO)
-        adopt(talk);
+        adopt(talk, talk->heard_id);
     if (message.type == PARTNER_HELLO)
         take_hello(talk, &message);
     else if (!talk->there || message.type == PARTNER_OTHER)
         log_debug("partner: left out");
     else if (!is_ours(talk, message.type))
-        log_debug("partner: that is about another migration");
+        leave_out(talk);
     else
         talk->options.on_message(talk->options.arg, &message);
     partner_fini(&message);
@@ -294,9 +314,19 @@ partner_talk_set_id(struct partner_talk *talk, const char *id)
 }
 
 void
-partner_talk_adopt_id(struct partner_talk *talk)
+partner_talk_adopt_one(struct partner_talk *talk,
+                       bool (*is_one)(void *arg, const char *id))
 {
     talk->adopts = true;
+    talk->is_one = is_one;
+    if (talk->there)
+        adopt(talk, talk->hello_id);
+}
+
+void
+partner_talk_adopt_id(struct partner_talk *talk)
+{
+    partner_talk_adopt_one(talk, NULL);
 }
 
 const char *

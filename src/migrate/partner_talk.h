@@ -96,9 +96,15 @@ const char *partner_talk_their_command(const struct partner_talk *talk);
  * letters; statements about others, or about none, are left out.  Until this is
  * called every statement is left out.  With adopt, the partner says which one
  * it is, already when it greets.
+ *
+ * partner_talk_adopt_one(talk, is_one):
+ * The same, but only one that ${is_one}(arg, id) is true of, which gets the
+ * options' arg.
  */
 void partner_talk_set_id(struct partner_talk *talk, const char *id);
 void partner_talk_adopt_id(struct partner_talk *talk);
+void partner_talk_adopt_one(struct partner_talk *talk,
+                            bool (*is_one)(void *arg, const char *id));
 
 /**
  * partner_talk_id(talk):

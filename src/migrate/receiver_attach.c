@@ -6,6 +6,7 @@
  * here counts as one that has run: then nobody quits it.  But that there are
  * none is for QEMU to say: where it does not answer, nothing is known.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -37,6 +38,23 @@ ask_again(struct receiver *receiver, const char *what,
                                : "--attach");
 }
 
+/* Plans that came to nothing may have left marks beside those of the migration,
+ * which the partner knows. */
+static bool
+is_marked(void *arg, const char *id)
+{
+    struct receiver *receiver = arg;
+    const struct mark *mark = marks_find(&receiver->marks, id);
+
+    if (mark == NULL)
+        return receiver->marks.count == 0;
+    snprintf(receiver->id, sizeof receiver->id, "%s", id);
+    receiver->run = mark->run;
+    if (receiver->handover.run == RUN_UNKNOWN)
+        receiver->handover.run = mark->run;
+    return true;
+}
+
 void
 receiver_know_partner(struct receiver *receiver)
 {
@@ -46,7 +64,7 @@ receiver_know_partner(struct receiver *receiver)
     if (receiver->id[0] != '\0')
         partner_talk_set_id(receiver->talk, receiver->id);
     else
-        partner_talk_adopt_id(receiver->talk);
+        partner_talk_adopt_one(receiver->talk, is_marked);
     if (partner_talk_there(receiver->talk))
         receiver_step(receiver, DESTINATION_CAME);
 }
@@ -76,7 +94,7 @@ on_migration(void *owner, const struct qmp_reply *reply)
         receiver_step(receiver, DESTINATION_QEMU_FAILED);
     } else if (waits)
         receiver_step(receiver, DESTINATION_QEMU_WAITING);
-    else if (receiver->ran || !receiver->proved ||
+    else if (receiver->ran || receiver->marks.count == 0 ||
              strcmp(job->runstate, "running") == 0)
         receiver_step(receiver, DESTINATION_QEMU_RUNS);
     else if (migration.status == MIGRATION_COMPLETED)
@@ -112,19 +130,17 @@ static void
 on_objects(void *owner, const struct qmp_reply *reply)
 {
     struct receiver *receiver = owner;
-    struct marks marks;
+    struct marks *marks = &receiver->marks;
 
     if (reply->error != NULL || !json_is_array(reply->value)) {
         ask_again(receiver, "what mig-recv did before", reply);
         return;
     }
-    marks_take(&marks, reply->value);
-    if (marks.proved) {
-        receiver->proved = true;
-        receiver->ran |= marks.started;
-        receiver->run = marks.run;
-        memcpy(receiver->id, marks.id, sizeof marks.id);
-    }
+    marks_take(marks, reply->value);
+    receiver->ran |= marks->started;
+    receiver->run = marks->run;
+    if (marks->count == 1)
+        memcpy(receiver->id, marks->marks[0].id, sizeof receiver->id);
     job_ask(&receiver->job, "query-status", NULL, on_runstate);
 }
 

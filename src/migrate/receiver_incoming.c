@@ -21,19 +21,42 @@
 static void send_incoming(struct receiver *receiver);
 
 static void
+tell_refused(struct receiver *receiver)
+{
+    char why[PARTNER_WHY_MAX];
+
+    memcpy(why, receiver->why, sizeof why);
+    receiver->why[0] = '\0';
+    if (receiver->together)
+        receiver_refuse(receiver, why);
+    else
+        job_done(&receiver->job, STATUS_FAILED,
+                 "QEMU: can't wait for a VM at %s: %s",
+                 receiver_unix_path(receiver), why);
+}
+
+static void
+on_unmarked(void *owner, const struct qmp_reply *reply)
+{
+    if (reply->error != NULL)
+        log_debug("QMP: object-del: %s", reply->error);
+    tell_refused(owner);
+}
+
+/* The next plan has another id, and a mig-recv that attaches would find the
+ * marks of both. */
+static void
 on_refused(struct receiver *receiver, const char *error)
 {
     if (receiver->stays && strstr(error, EXIT_ON_ERROR) != NULL) {
         receiver->stays = false;
         send_incoming(receiver);
-    } else if (receiver->together) {
-        receiver->job.begun = false;
-        receiver_refuse(receiver, error);
-    } else {
-        job_done(&receiver->job, STATUS_FAILED,
-                 "QEMU: can't wait for a VM at %s: %s",
-                 receiver_unix_path(receiver), error);
+        return;
     }
+    receiver->job.begun = false;
+    snprintf(receiver->why, sizeof receiver->why, "%s", error);
+    if (!receiver_unmark(receiver, on_unmarked))
+        tell_refused(receiver);
 }
 
 static void

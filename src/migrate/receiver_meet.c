@@ -72,6 +72,7 @@ take_plan(struct receiver *receiver, const struct partner_message *plan)
     }
     log_info("migration: mig-send has a plan for it; preparing");
     partner_talk_set_id(receiver->talk, id);
+    snprintf(receiver->id, sizeof receiver->id, "%s", id);
     receiver->run = plan->run;
     receiver->unwanted = false;
     receiver->preparing = true;
@@ -90,22 +91,40 @@ on_marked(void *owner, const struct qmp_reply *reply)
 void
 receiver_mark(struct receiver *receiver, const char *what)
 {
-    char id[sizeof MARK_PREFIX + PARTNER_ID_MAX + sizeof MARK_STARTED];
+    const char *id =
+        receiver->talk != NULL ? partner_talk_id(receiver->talk) : "";
+    char name[MARK_NAME_MAX];
     json_t *arguments;
     struct qmp_command command = { .name = "object-add",
                                    .timeout_ms = 10000,
                                    .on_reply = on_marked,
                                    .arg = receiver };
 
-    snprintf(id, sizeof id, MARK_PREFIX "%s%s",
-             receiver->talk != NULL ? partner_talk_id(receiver->talk)
-                                    : receiver->id,
-             what);
-    arguments = json_pack("{s:s, s:s}", "qom-type", "rng-builtin", "id", id);
+    if (id[0] == '\0')
+        id = receiver->id[0] != '\0' ? receiver->id : MARK_ALONE;
+    snprintf(name, sizeof name, MARK_PREFIX "%s%s", id, what);
+    arguments = json_pack("{s:s, s:s}", "qom-type", "rng-builtin", "id", name);
     command.arguments = arguments;
     if (qmp_execute(receiver->job.qmp, &command) != 0)
         log_warnx("QMP: object-add can't be sent");
     json_decref(arguments);
+    if (strcmp(what, MARK_STARTED) != 0)
+        memcpy(receiver->mark, name, sizeof name);
+}
+
+bool
+receiver_unmark(struct receiver *receiver,
+                void (*on_reply)(void *owner, const struct qmp_reply *reply))
+{
+    char name[MARK_NAME_MAX];
+
+    if (receiver->mark[0] == '\0')
+        return false;
+    memcpy(name, receiver->mark, sizeof name);
+    receiver->mark[0] = '\0';
+    job_ask(&receiver->job, "object-del", json_pack("{s:s}", "id", name),
+            on_reply);
+    return true;
 }
 
 static void

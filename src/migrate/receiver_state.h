@@ -42,7 +42,10 @@ struct receiver {
     enum handover_run run;       /* as the plan has it */
     bool preparing;              /* a plan is being carried out */
     bool unwanted;               /* it was withdrawn meanwhile */
-    char id[PARTNER_ID_MAX + 1]; /* of the migration, by a mark; or "" */
+    char id[PARTNER_ID_MAX + 1]; /* of the migration: by a mark, or as the plan
+                                    has it; "" if it is not known */
+    struct marks marks;          /* of earlier ones, in QEMU */
+    char mark[MARK_NAME_MAX];    /* of the plan, in QEMU; or "" */
 
     /* See receiver_handover.c. */
     struct handover_destination handover;
@@ -52,7 +55,6 @@ struct receiver {
     struct timer *leave; /* when it is time to end without a word */
     int leave_for;       /* the situation that it was started for */
     bool ran;            /* RESUME was seen, or a mark of an earlier one */
-    bool proved;         /* a mark tells whether it has run */
     bool announced;      /* that it runs, to the network */
     bool looking;        /* query-status is under way */
     bool deaf;           /* the connection to QEMU has ended */
@@ -215,6 +217,15 @@ bool receiver_talk_open(struct receiver *receiver);
  * Leave a mark in QEMU for a later mig-recv.
  */
 void receiver_mark(struct receiver *receiver, const char *what);
+
+/**
+ * receiver_unmark(receiver, on_reply):
+ * The plan comes to nothing: take its mark out of QEMU, and call ${on_reply}
+ * when that is done.  Return false, and don't call it, if there is none.
+ */
+bool receiver_unmark(struct receiver *receiver,
+                     void (*on_reply)(void *owner,
+                                      const struct qmp_reply *reply));
 
 /**
  * receiver_step(receiver, event):

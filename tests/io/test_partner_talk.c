@@ -206,6 +206,7 @@ statements_about_another_migration_are_left_out(void **state)
     hear(&ears, "{\"type\":\"arrived\"}");
     hear(&ears, ARRIVED("0B"));
     assert_int_equal(ears.heard, 0);
+    assert_int_equal(capture_count(capture_text(), "of the migration '"), 1);
     hear(&ears, ARRIVED("0b"));
     assert_int_equal(ears.heard, 1);
     assert_int_equal(ears.last, PARTNER_ARRIVED);
@@ -230,6 +231,45 @@ one_that_attaches_learns_the_migration_from_the_greeting(void **state)
     assert_string_equal(partner_talk_id(ears.talk), "0c");
     hear(&ears, ARRIVED("0c"));
     assert_int_equal(ears.heard, 1);
+    close_ears(&ears);
+}
+
+static bool
+is_even(void *arg, const char *id)
+{
+    (void)arg;
+    return (id[1] - '0') % 2 == 0;
+}
+
+static void
+one_that_knows_several_migrations_learns_which_of_them_it_is(void **state)
+{
+    struct ears ears;
+
+    (void)state;
+    open_ears(&ears);
+    hear(&ears, HELLO_OF("03"));
+    partner_talk_adopt_one(ears.talk, is_even);
+    hear(&ears, ARRIVED("05"));
+    assert_string_equal(partner_talk_id(ears.talk), "");
+    assert_int_equal(ears.heard, 0);
+    hear(&ears, ARRIVED("06"));
+    assert_string_equal(partner_talk_id(ears.talk), "06");
+    assert_int_equal(ears.heard, 1);
+    close_ears(&ears);
+}
+
+static void
+one_that_attaches_late_learns_the_migration_all_the_same(void **state)
+{
+    struct ears ears;
+
+    (void)state;
+    open_ears(&ears);
+    hear(&ears, HELLO_OF("04"));
+    assert_string_equal(partner_talk_id(ears.talk), "");
+    partner_talk_adopt_one(ears.talk, is_even);
+    assert_string_equal(partner_talk_id(ears.talk), "04");
     close_ears(&ears);
 }
 
@@ -280,6 +320,10 @@ main(void)
         cmocka_unit_test(statements_about_another_migration_are_left_out),
         cmocka_unit_test(
             one_that_attaches_learns_the_migration_from_the_greeting),
+        cmocka_unit_test(
+            one_that_knows_several_migrations_learns_which_of_them_it_is),
+        cmocka_unit_test(
+            one_that_attaches_late_learns_the_migration_all_the_same),
         cmocka_unit_test(a_tunnel_that_is_not_there_is_told),
         cmocka_unit_test(
             a_partner_that_says_nonsense_is_not_told_of_without_end),

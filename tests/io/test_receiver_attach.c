@@ -98,6 +98,52 @@ an_arrived_guest_is_continued_when_it_is_given(void **state)
     dialogue_close(&dialogue);
 }
 
+/* Of plans that came to nothing, which QEMU may list in any order. */
+static void
+of_the_marks_of_several_plans_the_partner_knows_which_counts(void **state)
+{
+    static const char *const marks[] = {
+        MARKS(MARK("0a-run") "," MARK("0b-run")),
+        MARKS(MARK("0b-paused") "," MARK("0a-run") "," MARK("0c-run")),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        struct dialogue dialogue;
+
+        set_stage(&dialogue, STATUS("paused"), marks[i]);
+        start(&dialogue);
+        dialogue_hear(&dialogue, "arrived");
+        dialogue_say(&dialogue, "{\"type\":\"given\",\"migration\":\"0a\","
+                                "\"how\":\"precopy\"}");
+        dialogue_hear(&dialogue, "running");
+        assert_int_equal(count(&dialogue, "cont"), 1);
+        assert_string_equal(
+            json_string_value(json_object_get(
+                qmp_server_last(&dialogue.play.server, "object-add"), "id")),
+            "mig-recv-0a-started");
+        dialogue_close(&dialogue);
+    }
+}
+
+static void
+a_partner_of_another_migration_is_named_and_not_obeyed(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    set_stage(&dialogue, STATUS("paused"),
+              MARKS(MARK("0b-run") "," MARK("0c-run")));
+    capture_start();
+    start(&dialogue);
+    for (int i = 0; i < 3; i++)
+        dialogue_say(&dialogue, GIVEN);
+    stage_rest(&dialogue.play.stage);
+    assert_int_equal(count(&dialogue, "cont"), 0);
+    assert_int_equal(capture_count(capture_stop(), "the migration '0a'"), 1);
+    dialogue_close(&dialogue);
+}
+
 int
 main(void)
 {
@@ -105,6 +151,10 @@ main(void)
         cmocka_unit_test(
             a_qemu_that_does_not_answer_is_asked_again_by_a_person),
         cmocka_unit_test(an_arrived_guest_is_continued_when_it_is_given),
+        cmocka_unit_test(
+            of_the_marks_of_several_plans_the_partner_knows_which_counts),
+        cmocka_unit_test(
+            a_partner_of_another_migration_is_named_and_not_obeyed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

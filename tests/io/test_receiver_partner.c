@@ -29,9 +29,9 @@ static const char broken[] = "{\"return\": {\"status\": \"postcopy-paused\"}}";
 static void
 set_stage(struct dialogue *dialogue)
 {
-    static const char *const commands[] = { "stop", "object-add",
-                                            "migrate-incoming", "cont",
-                                            "quit" };
+    static const char *const commands[] = { "stop",       "object-add",
+                                            "object-del", "migrate-incoming",
+                                            "cont",       "quit" };
 
     dialogue_open(dialogue, JOB_RECEIVES);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
@@ -207,6 +207,11 @@ a_plan_that_qemu_refuses_may_be_followed_by_another(void **state)
                             dialogue_hear(&dialogue, "refused"), "why")),
                         "no way");
     assert_false(dialogue.play.done);
+    assert_int_equal(count(&dialogue, "object-add"), 1);
+    assert_string_equal(
+        json_string_value(json_object_get(
+            qmp_server_last(&dialogue.play.server, "object-del"), "id")),
+        "mig-recv-0a-run");
     qmp_server_answer(&dialogue.play.server, "migrate-incoming", done);
     dialogue_say(&dialogue, PLAN("false"));
     dialogue_hear(&dialogue, "prepared");
