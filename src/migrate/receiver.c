@@ -222,10 +222,7 @@ on_first_runstate(void *owner, const struct qmp_reply *reply)
         job_done(job, STATUS_FAILED,
                  "QEMU: does not tell the VM's state; it was left alone");
     else if (strcmp(job->runstate, "inmigrate") != 0)
-        job_done(job, STATUS_FAILED,
-                 "VM: its state is '%s', so this QEMU can't receive one: start "
-                 "the destination's QEMU with -incoming defer",
-                 job->runstate);
+        receiver_explain(receiver);
     else
         job_ask(job, "query-migrate", NULL, on_migration);
 }

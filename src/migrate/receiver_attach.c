@@ -144,6 +144,63 @@ on_objects(void *owner, const struct qmp_reply *reply)
     job_ask(&receiver->job, "query-status", NULL, on_runstate);
 }
 
+/* A source's QEMU says completed, too, but its VM is in postmigrate. */
+static bool
+has_come(const struct receiver *receiver)
+{
+    const struct migration *migration = &receiver->job.progress.migration;
+
+    return receiver->marks.count > 0 || migration_is_postcopy(migration) ||
+           (migration->status == MIGRATION_COMPLETED &&
+            strcmp(receiver->job.runstate, "postmigrate") != 0);
+}
+
+static void
+on_marks_looked_for(void *owner, const struct qmp_reply *reply)
+{
+    struct receiver *receiver = owner;
+    struct job *job = &receiver->job;
+    enum migration_status status = job->progress.migration.status;
+
+    marks_take(&receiver->marks, reply->value);
+    if (has_come(receiver))
+        job_done(job, STATUS_FAILED,
+                 "VM: has come here by an earlier migration, its state is "
+                 "'%s', so leave this QEMU as it is: \"%s %s\" goes on with "
+                 "that",
+                 job->runstate, receiver->command,
+                 status == MIGRATION_POSTCOPY_PAUSED ? "--recover"
+                                                     : "--attach");
+    else if (reply->error != NULL)
+        ask_again(receiver, "what mig-recv did before", reply);
+    else
+        job_done(job, STATUS_FAILED,
+                 "VM: its state is '%s', so this QEMU can't receive one: start "
+                 "the destination's QEMU with -incoming defer",
+                 job->runstate);
+}
+
+static void
+on_migration_looked_for(void *owner, const struct qmp_reply *reply)
+{
+    struct receiver *receiver = owner;
+    struct job *job = &receiver->job;
+
+    if (reply->error != NULL) {
+        ask_again(receiver, "how the migration stands", reply);
+        return;
+    }
+    migration_parse(&job->progress.migration, reply->value);
+    job_ask(job, "qom-list", json_pack("{s:s}", "path", "/objects"),
+            on_marks_looked_for);
+}
+
+void
+receiver_explain(struct receiver *receiver)
+{
+    job_ask(&receiver->job, "query-migrate", NULL, on_migration_looked_for);
+}
+
 void
 receiver_attach(struct receiver *receiver)
 {

@@ -200,6 +200,13 @@ void receiver_report(struct receiver *receiver);
 bool receiver_attaches(const struct receiver *receiver);
 
 /**
+ * receiver_explain(receiver):
+ * QEMU does not wait for a VM, and this program was called to receive one: say
+ * why not, and what to do, and end.
+ */
+void receiver_explain(struct receiver *receiver);
+
+/**
  * receiver_know_partner(receiver):
  * Attach to the tunnel, once QEMU has been looked at.
  */

@@ -16,6 +16,7 @@ play_receives(struct play *play)
                       "{\"return\": {\"status\": \"inmigrate\"}}");
     qmp_server_answer(&play->server, "stop", "{\"return\": {}}");
     qmp_server_answer(&play->server, "object-add", "{\"return\": {}}");
+    qmp_server_answer(&play->server, "qom-list", "{\"return\": []}");
 }
 
 void

@@ -144,6 +144,45 @@ a_partner_of_another_migration_is_named_and_not_obeyed(void **state)
     dialogue_close(&dialogue);
 }
 
+/* The operator must not be told to start that QEMU anew. */
+static void
+started_again_without_attach_it_says_how_to_go_on(void **state)
+{
+    static const struct {
+        const char *vm;
+        const char *migration;
+        const char *marks;
+        const char *say;
+    } cases[] = {
+        { STATUS("paused"), STATUS("completed"), MARKS(MARK("0a-run")),
+          " --attach\"" },
+        { STATUS("running"), STATUS("completed"), MARKS(MARK("0a-run")),
+          " --attach\"" },
+        { STATUS("running"), STATUS("completed"), MARKS(MARK("x")),
+          " --attach\"" },
+        { STATUS("running"), STATUS("postcopy-paused"), MARKS(MARK("x")),
+          " --recover\"" },
+        { STATUS("running"), done, MARKS(MARK("x")), "-incoming defer" },
+        { STATUS("postmigrate"), STATUS("completed"), MARKS(MARK("x")),
+          "-incoming defer" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dialogue dialogue;
+
+        set_stage(&dialogue, cases[i].vm, cases[i].marks);
+        dialogue.play.config.attach = false;
+        qmp_server_answer(&dialogue.play.server, "query-migrate",
+                          cases[i].migration);
+        play_start(&dialogue.play);
+        assert_int_equal(play_end(&dialogue.play), STATUS_FAILED);
+        play_assert_message(&dialogue.play, cases[i].say);
+        assert_int_equal(count(&dialogue, "stop"), 0);
+        dialogue_close(&dialogue);
+    }
+}
+
 int
 main(void)
 {
@@ -153,6 +192,7 @@ main(void)
         cmocka_unit_test(an_arrived_guest_is_continued_when_it_is_given),
         cmocka_unit_test(
             of_the_marks_of_several_plans_the_partner_knows_which_counts),
+        cmocka_unit_test(started_again_without_attach_it_says_how_to_go_on),
         cmocka_unit_test(
             a_partner_of_another_migration_is_named_and_not_obeyed),
     };
