@@ -71,8 +71,8 @@ partner_talk_say(struct partner_talk *talk,
     json_decref(object);
 }
 
-static void
-greet(struct partner_talk *talk)
+void
+partner_talk_greet(struct partner_talk *talk)
 {
     struct partner_message hello = { .type = PARTNER_HELLO,
                                      .version = PARTNER_VERSION };
@@ -109,7 +109,7 @@ on_partner(void *arg, bool there)
     struct partner_talk *talk = arg;
 
     if (there)
-        greet(talk);
+        partner_talk_greet(talk);
     else
         lose(talk);
 }

@@ -116,6 +116,13 @@ const char *partner_talk_id(const struct partner_talk *talk);
 const char *partner_talk_heard_id(const struct partner_talk *talk);
 
 /**
+ * partner_talk_greet(talk):
+ * Greet the partner once more: what it has said up to now is lost here, and it
+ * is to say it again.
+ */
+void partner_talk_greet(struct partner_talk *talk);
+
+/**
  * partner_talk_say(talk, message):
  * Say ${message}; nothing happens if nobody is there.
  */

@@ -65,8 +65,11 @@ receiver_know_partner(struct receiver *receiver)
         partner_talk_set_id(receiver->talk, receiver->id);
     else
         partner_talk_adopt_one(receiver->talk, is_marked);
-    if (partner_talk_there(receiver->talk))
-        receiver_step(receiver, DESTINATION_CAME);
+    if (!partner_talk_there(receiver->talk))
+        return;
+    /* It came while QEMU was looked at, when its words were left out. */
+    partner_talk_greet(receiver->talk);
+    receiver_step(receiver, DESTINATION_CAME);
 }
 
 static void

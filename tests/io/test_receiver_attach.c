@@ -2,6 +2,8 @@
  * are the test's own. */
 #include "migrate/receiver.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "support_capture.h"
@@ -183,6 +185,68 @@ started_again_without_attach_it_says_how_to_go_on(void **state)
     }
 }
 
+/* The QEMU that waits, and has begun to get its VM. */
+static void
+set_waiting(struct dialogue *dialogue, char answer[512])
+{
+    struct play *play = &dialogue->play;
+
+    set_stage(dialogue, STATUS("inmigrate"), NULL);
+    play->config.attach = false;
+    snprintf(answer, 512,
+             "{\"return\": {\"status\": \"active\", \"socket-address\": "
+             "[{\"type\": \"unix\", \"path\": \"%s\"}]}}",
+             play->config.unix_path);
+    qmp_server_answer(&play->server, "query-migrate", answer);
+}
+
+/* Answer qom-list, which was asked before. */
+static void
+tell_marks(struct dialogue *dialogue)
+{
+    struct qmp_server *server = &dialogue->play.server;
+    json_t *reply = json_loads(MARKS(MARK("0a-run")), 0, NULL);
+    char *text;
+
+    for (size_t i = 0; i < server->command_count; i++) {
+        const json_t *command = server->commands[i];
+
+        if (strcmp(json_string_value(json_object_get(command, "execute")),
+                   "qom-list") == 0)
+            json_object_set(reply, "id", json_object_get(command, "id"));
+    }
+    text = json_dumps(reply, 0);
+    qmp_server_say(server, text);
+    qmp_server_say(server, "\n");
+    free(text);
+    json_decref(reply);
+}
+
+/* The source says it once, and again only to who greets. */
+static void
+what_is_given_while_qemu_is_looked_at_is_asked_for_again(void **state)
+{
+    struct dialogue dialogue;
+    char answer[512];
+
+    (void)state;
+    set_waiting(&dialogue, answer);
+    start(&dialogue);
+    STAGE_UNTIL(&dialogue.play.stage, count(&dialogue, "qom-list") > 0);
+    dialogue_say(&dialogue, GIVEN);
+    stage_rest(&dialogue.play.stage);
+    assert_int_equal(dialogue_heard(&dialogue, "hello"), 1);
+    qmp_server_answer(&dialogue.play.server, "query-status", STATUS("paused"));
+    qmp_server_answer(&dialogue.play.server, "query-migrate",
+                      STATUS("completed"));
+    tell_marks(&dialogue);
+    STAGE_UNTIL(&dialogue.play.stage, dialogue_heard(&dialogue, "hello") == 2);
+    dialogue_say(&dialogue, GIVEN);
+    dialogue_hear(&dialogue, "running");
+    assert_int_equal(count(&dialogue, "cont"), 1);
+    dialogue_close(&dialogue);
+}
+
 int
 main(void)
 {
@@ -193,6 +257,8 @@ main(void)
         cmocka_unit_test(
             of_the_marks_of_several_plans_the_partner_knows_which_counts),
         cmocka_unit_test(started_again_without_attach_it_says_how_to_go_on),
+        cmocka_unit_test(
+            what_is_given_while_qemu_is_looked_at_is_asked_for_again),
         cmocka_unit_test(
             a_partner_of_another_migration_is_named_and_not_obeyed),
     };
