@@ -277,10 +277,10 @@ on_message(void *arg, const struct partner_message *message)
 
     if (message->type == PARTNER_PLAN)
         take_plan(receiver, message);
+    else if (message->type == PARTNER_KEPT && receiver->preparing)
+        receiver->unwanted = true; /* the machine begins only after that */
     else if (receiver->job.begun)
         receiver_partner_says(receiver, message);
-    else if (message->type == PARTNER_KEPT && receiver->preparing)
-        receiver->unwanted = true;
 }
 
 static void

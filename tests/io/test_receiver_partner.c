@@ -218,6 +218,31 @@ a_plan_that_qemu_refuses_may_be_followed_by_another(void **state)
     dialogue_close(&dialogue);
 }
 
+/* QEMU would wait for a VM that never comes. */
+static void
+a_plan_that_is_withdrawn_while_qemu_begins_to_wait_is_discarded(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    set_stage(&dialogue);
+    qmp_server_answer(&dialogue.play.server, "migrate-incoming", NULL);
+    dialogue_start(&dialogue);
+    dialogue_hear(&dialogue, "facts");
+    dialogue_say(&dialogue, PLAN("false"));
+    STAGE_UNTIL(&dialogue.play.stage, count(&dialogue, "migrate-incoming") > 0);
+    dialogue_say(&dialogue, KEPT);
+    stage_rest(&dialogue.play.stage);
+    session_clock_speed(
+        20); /* QEMU does not answer, and may wait all the same */
+    STAGE_UNTIL(&dialogue.play.stage, count(&dialogue, "quit") == 1);
+    session_clock_speed(1);
+    qmp_server_exit(&dialogue.play.server);
+    dialogue_hear(&dialogue, "discarded");
+    assert_int_equal(play_end(&dialogue.play), STATUS_FAILED);
+    dialogue_close(&dialogue);
+}
+
 static void
 what_qemu_does_not_take_of_a_plan_is_told(void **state)
 {
@@ -329,6 +354,8 @@ main(void)
             a_guest_that_is_given_to_a_qemu_without_a_connection_has_not_run),
         cmocka_unit_test(settings_of_its_own_must_be_those_of_the_plan),
         cmocka_unit_test(a_plan_that_qemu_refuses_may_be_followed_by_another),
+        cmocka_unit_test(
+            a_plan_that_is_withdrawn_while_qemu_begins_to_wait_is_discarded),
         cmocka_unit_test(what_qemu_does_not_take_of_a_plan_is_told),
         cmocka_unit_test(a_guest_in_postcopy_is_not_left_before_it_is_whole),
         cmocka_unit_test(a_postcopy_that_breaks_is_no_success),
