@@ -336,7 +336,8 @@ on_done(void *arg, enum exit_status status)
     gather_free(receiver->gather);
     receiver->gather = NULL;
     if (receiver->handover.state == DESTINATION_TAKEN)
-        doorbell_answer(receiver->doorbell, STATUS_DONE);
+        doorbell_answer(receiver->doorbell,
+                        status == STATUS_DONE ? STATUS_DONE : STATUS_UNKNOWN);
     else
         doorbell_answer(receiver->doorbell,
                         receiver->handover.state == DESTINATION_EMPTY

@@ -201,28 +201,39 @@ report_half(struct receiver *receiver)
              receiver->job.progress.migration.status_name);
 }
 
+/* That it was to be continued is not that it runs: QEMU may have refused it to
+ * a program before this one, which has left the mark. */
+static void
+finish_taken(struct receiver *receiver, enum exit_status status)
+{
+    struct job *job = &receiver->job;
+
+    if (receiver->handover.broken)
+        job_done(job, status,
+                 "migration: left, interrupted in postcopy: end neither QEMU; "
+                 "the line above says what to do");
+    else if (is_half(receiver))
+        report_half(receiver);
+    else if (strcmp(job->runstate, "running") == 0)
+        report(receiver, status, "VM: has arrived and runs");
+    else if (receiver->handover.run == RUN_NO)
+        report(receiver, status,
+               "VM: has arrived and is paused, as it was; the command cont "
+               "starts it");
+    else
+        job_done(job, STATUS_UNKNOWN,
+                 "VM: is here and belongs here, but does not run, its state is "
+                 "'%s': the command cont starts it",
+                 job->runstate);
+}
+
 static void
 finish(struct receiver *receiver, enum exit_status status)
 {
     struct job *job = &receiver->job;
 
     switch (receiver->handover.state) {
-    case DESTINATION_TAKEN:
-        if (receiver->handover.broken) {
-            job_done(
-                job, status,
-                "migration: left, interrupted in postcopy: end neither QEMU; "
-                "the line above says what to do");
-        } else if (is_half(receiver)) {
-            report_half(receiver);
-        } else {
-            report(receiver, status,
-                   receiver->ran
-                       ? "VM: has arrived and runs"
-                       : "VM: has arrived and is paused, as it was; the "
-                         "command cont starts it");
-        }
-        break;
+    case DESTINATION_TAKEN: finish_taken(receiver, status); break;
     case DESTINATION_EMPTY:
         job->runstate[0] = '\0';
         job_done(job, receiver->interrupted ? STATUS_CANCELLED : status,

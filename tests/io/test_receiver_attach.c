@@ -247,6 +247,42 @@ what_is_given_while_qemu_is_looked_at_is_asked_for_again(void **state)
     dialogue_close(&dialogue);
 }
 
+/* QEMU refused `cont` to the mig-recv before, because of a disk's lock. */
+static void
+a_guest_that_was_to_run_and_does_not_is_no_success(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    set_stage(&dialogue, STATUS("paused"),
+              MARKS(MARK("0a-run") "," MARK("0a-started")));
+    start(&dialogue);
+    dialogue_hear(&dialogue, "running");
+    dialogue_say(&dialogue, WORD("bye"));
+    assert_int_equal(play_end(&dialogue.play), STATUS_UNKNOWN);
+    play_assert_message(&dialogue.play, "does not run");
+    play_assert_message(&dialogue.play, "cont starts it");
+    dialogue_close(&dialogue);
+}
+
+static void
+a_guest_that_runs_again_since_then_is_one(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    set_stage(&dialogue, STATUS("paused"),
+              MARKS(MARK("0a-run") "," MARK("0a-started")));
+    start(&dialogue);
+    dialogue_hear(&dialogue, "running");
+    qmp_server_say(&dialogue.play.server, "{\"event\": \"RESUME\"}\n");
+    stage_rest(&dialogue.play.stage);
+    dialogue_say(&dialogue, WORD("bye"));
+    assert_int_equal(play_end(&dialogue.play), STATUS_DONE);
+    play_assert_message(&dialogue.play, "has arrived and runs");
+    dialogue_close(&dialogue);
+}
+
 int
 main(void)
 {
@@ -259,6 +295,8 @@ main(void)
         cmocka_unit_test(started_again_without_attach_it_says_how_to_go_on),
         cmocka_unit_test(
             what_is_given_while_qemu_is_looked_at_is_asked_for_again),
+        cmocka_unit_test(a_guest_that_was_to_run_and_does_not_is_no_success),
+        cmocka_unit_test(a_guest_that_runs_again_since_then_is_one),
         cmocka_unit_test(
             a_partner_of_another_migration_is_named_and_not_obeyed),
     };
