@@ -308,11 +308,12 @@ receiver_cancel(struct receiver *receiver)
     struct job *job = &receiver->job;
 
     if (receiver->recover != RECOVER_NOTHING) {
-        job_done(job, STATUS_UNKNOWN,
-                 "migration: left; this QEMU waits at %s to be resumed: "
-                 "mig-send --recover at the source resumes it, mig-recv "
-                 "--attach follows it",
-                 receiver_unix_path(receiver));
+        job_done(
+            job, STATUS_UNKNOWN,
+            "migration: left; this QEMU waits at %s to be resumed: "
+            "mig-send --recover at the source resumes it, and it waits for "
+            "\"%s --recover\" here, which follows it, too",
+            receiver_unix_path(receiver), receiver->command);
     } else if (!receiver->together || !job->begun) {
         leave(receiver, STATUS_CANCELLED, "interrupted");
     } else if (receiver->interrupted) {

@@ -151,6 +151,27 @@ a_partner_that_does_not_come_is_named(void **state)
     dialogue_close(&dialogue);
 }
 
+/* mig-recv --attach would find it interrupted, end, and never say that QEMU
+ * listens, for which mig-send --recover waits. */
+static void
+a_destination_that_is_left_is_to_be_recovered_again(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_together(&dialogue, JOB_RECEIVES);
+    dialogue_start(&dialogue);
+    dialogue_hear(&dialogue, "listening");
+    play_cancel(&dialogue.play);
+    assert_int_equal(play_end(&dialogue.play), STATUS_UNKNOWN);
+    play_assert_message(&dialogue.play, "mig-recv --qmp");
+    play_assert_message(&dialogue.play, " --recover\"");
+    assert_null(strstr(
+        json_string_value(json_object_get(dialogue.play.result, "message")),
+        "--attach"));
+    dialogue_close(&dialogue);
+}
+
 static void
 ctrl_c_before_the_source_resumes_changes_nothing(void **state)
 {
@@ -394,6 +415,7 @@ main(void)
             nothing_is_recovered_where_qemu_does_not_say_how_it_stands),
         cmocka_unit_test(a_second_break_is_told_and_nothing_is_cancelled),
         cmocka_unit_test(a_partner_that_does_not_come_is_named),
+        cmocka_unit_test(a_destination_that_is_left_is_to_be_recovered_again),
         cmocka_unit_test(ctrl_c_before_the_source_resumes_changes_nothing),
         cmocka_unit_test(the_destination_says_that_it_listens_once_it_does),
         cmocka_unit_test(a_destination_that_is_interrupted_later_listens_then),
