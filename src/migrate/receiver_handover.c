@@ -208,7 +208,18 @@ finish_taken(struct receiver *receiver, enum exit_status status)
 {
     struct job *job = &receiver->job;
 
-    if (receiver->handover.broken)
+    if (receiver->handover.lost)
+        job_done(
+            job, status,
+            "VM: is lost: it was taken in postcopy, and QEMU failed before "
+            "all of its memory was here%s%s; start it anew from its disks",
+            receiver->why[0] != '\0' ? ": " : "", receiver->why);
+    else if (receiver->handover.twice)
+        job_done(
+            job, status,
+            "VM: is at both hosts, as mig-send says: stop one of the two at "
+            "once, and quit its QEMU");
+    else if (receiver->handover.broken)
         job_done(job, status,
                  "migration: left, interrupted in postcopy: end neither QEMU; "
                  "the line above says what to do");

@@ -219,6 +219,8 @@ struct handover_destination {
     bool whole;     /* QEMU said completed: it needs the source no more */
     bool broken;    /* postcopy-paused */
     bool discarded; /* it is we who told QEMU to quit */
+    bool lost;      /* it was taken, and QEMU failed before it was whole */
+    bool twice;     /* it was taken, and the source has it, too */
 };
 
 /**

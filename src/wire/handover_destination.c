@@ -128,7 +128,9 @@ on_kept(struct handover_destination *destination)
     case DESTINATION_PREPARED:
     case DESTINATION_ARRIVED: return quit(destination);
     case DESTINATION_STARTING:
-    case DESTINATION_TAKEN: return acts_tell(TELL_TWO_GUESTS);
+    case DESTINATION_TAKEN:
+        destination->twice = true;
+        return acts_tell(TELL_TWO_GUESTS);
     case DESTINATION_EMPTY:
     case DESTINATION_DEAD: return acts_finish(STATUS_FAILED);
     case DESTINATION_BEFORE:
@@ -177,11 +179,19 @@ on_take_back(struct handover_destination *destination)
     return acts_nothing();
 }
 
+/* Taken is not well: the last word must not be that it is. */
+static enum exit_status
+taken_status(const struct handover_destination *destination)
+{
+    return destination->lost || destination->twice ? STATUS_UNKNOWN
+                                                   : STATUS_DONE;
+}
+
 static struct handover_acts
 on_bye(const struct handover_destination *destination)
 {
     switch (destination->state) {
-    case DESTINATION_TAKEN: return acts_finish(STATUS_DONE);
+    case DESTINATION_TAKEN: return acts_finish(taken_status(destination));
     case DESTINATION_EMPTY:
     case DESTINATION_DEAD: return acts_finish(STATUS_FAILED);
     case DESTINATION_BEFORE:
@@ -256,7 +266,7 @@ on_leave(struct handover_destination *destination)
         if (destination->broken)
             acts.tell = TELL_RECOVER;
         else
-            acts.status = STATUS_DONE;
+            acts.status = taken_status(destination);
         break;
     case DESTINATION_EMPTY: acts.status = STATUS_FAILED; break;
     case DESTINATION_ARRIVED:

@@ -78,8 +78,10 @@ on_runs(struct handover_destination *destination)
     default: return acts_nothing();
     }
     destination->state = DESTINATION_TAKEN;
-    if (destination->heard == WORD_KEPT)
+    if (destination->heard == WORD_KEPT) {
+        destination->twice = true;
         acts.tell = TELL_TWO_GUESTS;
+    }
     return acts;
 }
 
@@ -95,7 +97,11 @@ on_failed(struct handover_destination *destination)
         destination->state = DESTINATION_EMPTY;
         return (struct handover_acts){ .say = SAY_FAILED, .order = ORDER_QUIT };
     case DESTINATION_STARTING:
-    case DESTINATION_TAKEN: return acts_tell(TELL_GUEST_LOST);
+    case DESTINATION_TAKEN:
+        if (destination->lost)
+            return acts_nothing();
+        destination->lost = true;
+        return acts_tell(TELL_GUEST_LOST);
     case DESTINATION_QUITTING:
     case DESTINATION_EMPTY:
     case DESTINATION_DEAD:

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "support_capture.h"
 #include "support_dialogue.h"
 #include "support_session_clock.h"
 #include "support_test.h"
@@ -329,6 +330,49 @@ a_postcopy_that_breaks_is_no_success(void **state)
 }
 
 static void
+a_guest_that_fails_after_it_was_taken_is_no_success(void **state)
+{
+    struct dialogue dialogue;
+    struct play *play = &dialogue.play;
+
+    (void)state;
+    take_in_postcopy(&dialogue);
+    capture_start();
+    for (int i = 0; i < 3; i++)
+        qmp_server_migration(&play->server, "failed",
+                             "{\"return\": {\"status\": \"failed\", "
+                             "\"error-desc\": \"no page\"}}");
+    session_clock_speed(20);
+    assert_int_equal(play_end(play), STATUS_UNKNOWN);
+    session_clock_speed(1);
+    assert_int_equal(
+        capture_count(capture_stop(), "handover: the guest is lost"), 1);
+    play_assert_message(play, "is lost");
+    play_assert_message(play, "no page");
+    assert_int_equal(count(&dialogue, "quit"), 0);
+    dialogue_close(&dialogue);
+}
+
+static void
+a_guest_that_is_at_both_hosts_is_no_success(void **state)
+{
+    struct dialogue dialogue;
+    struct play *play = &dialogue.play;
+
+    (void)state;
+    open_prepared(&dialogue);
+    arrive(&dialogue);
+    dialogue_say(&dialogue, GIVEN);
+    dialogue_hear(&dialogue, "running");
+    dialogue_say(&dialogue, KEPT);
+    session_clock_speed(20);
+    assert_int_equal(play_end(play), STATUS_UNKNOWN);
+    session_clock_speed(1);
+    play_assert_message(play, "at both hosts");
+    dialogue_close(&dialogue);
+}
+
+static void
 a_qemu_that_ends_in_postcopy_takes_the_guest_with_it(void **state)
 {
     struct dialogue dialogue;
@@ -359,6 +403,8 @@ main(void)
         cmocka_unit_test(what_qemu_does_not_take_of_a_plan_is_told),
         cmocka_unit_test(a_guest_in_postcopy_is_not_left_before_it_is_whole),
         cmocka_unit_test(a_postcopy_that_breaks_is_no_success),
+        cmocka_unit_test(a_guest_that_fails_after_it_was_taken_is_no_success),
+        cmocka_unit_test(a_guest_that_is_at_both_hosts_is_no_success),
         cmocka_unit_test(a_qemu_that_ends_in_postcopy_takes_the_guest_with_it),
     };
 

@@ -410,7 +410,8 @@ world_key(uint8_t key[WORLD_BYTES], const struct world *world)
     at = add(at, BITS(source->partner, source->whole, source->dead,
                       source->postcopy, source->cancelled));
     at = add(at, BITS(destination->partner, destination->whole,
-                      destination->broken, destination->discarded));
+                      destination->broken, destination->discarded,
+                      destination->lost, destination->twice));
     for (enum end end = 0; end < ENDS; end++) {
         at = add(at, world->qemu[end]);
         at = add(at, world->pending[end]);

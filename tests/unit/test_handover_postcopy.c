@@ -124,6 +124,22 @@ source_qemu_dies_before_postcopy_is_given(void **state)
 }
 
 static void
+destination_qemu_fails_in_postcopy(void **state)
+{
+    (void)state;
+    pair_split(&pair);
+    AT_SOURCE(QEMU_POSTCOPY, NOTHING, GIVEN, NOTHING);
+    AT_DESTINATION(HEARD_GIVEN, CONT, NOTHING, NOTHING);
+    AT_DESTINATION(QEMU_RUNS, NOTHING, RUNNING, NOTHING);
+    AT_DESTINATION(QEMU_FAILED, NOTHING, NOTHING, GUEST_LOST);
+    AT_DESTINATION(QEMU_FAILED, NOTHING, NOTHING, NOTHING);
+    AT_DESTINATION(HEARD_BYE, NOTHING, NOTHING, NOTHING);
+    ended(&pair, STATUS_UNKNOWN);
+    AT_DESTINATION(LEAVE, NOTHING, NOTHING, NOTHING);
+    ended(&pair, STATUS_UNKNOWN);
+}
+
+static void
 destination_qemu_dies_in_postcopy(void **state)
 {
     (void)state;
@@ -226,6 +242,7 @@ main(void)
         cmocka_unit_test(destination_helper_dies_in_postcopy),
         cmocka_unit_test(source_qemu_dies_in_postcopy),
         cmocka_unit_test(source_qemu_dies_before_postcopy_is_given),
+        cmocka_unit_test(destination_qemu_fails_in_postcopy),
         cmocka_unit_test(destination_qemu_dies_in_postcopy),
         cmocka_unit_test(destination_qemu_dies_before_postcopy_is_given),
         cmocka_unit_test(cancelled_in_postcopy),
