@@ -8,6 +8,7 @@
  *   taken and whole, the partner there   5 s for its bye
  *   taken and whole, and it is not       5 s for it to come back and hear of it
  *   QEMU is gone                         5 s; less once the source has kept it
+ *   QEMU was told to quit and has not    30 s: a large one takes a while
  *   only a person can go on              3 s after the instruction
  *
  * In postcopy the guest is taken long before it is whole: that is waited for.
@@ -29,6 +30,7 @@ enum {
     AGAIN_MS = 5, /* each is downtime */
     FAREWELL_MS = 5000,
     SOON_MS = 200,
+    QUIT_MS = 30000,
     INSTRUCTED_MS = 3000
 };
 
@@ -125,7 +127,11 @@ static void
 on_quit(void *owner, const struct qmp_reply *reply)
 {
     (void)owner;
-    if (reply->error != NULL)
+    if (reply->error != NULL && reply->error_class != NULL)
+        log_warnx("QEMU: does not quit: %s; the VM has not run here and never "
+                  "will, so end this QEMU by hand",
+                  reply->error);
+    else if (reply->error != NULL)
         log_debug("QMP: quit: %s", reply->error);
 }
 
@@ -253,6 +259,12 @@ finish(struct receiver *receiver, enum exit_status status)
                  receiver->their_why[0] != '\0' ? "; the source says: " : "",
                  receiver->their_why);
         break;
+    case DESTINATION_QUITTING:
+        job_done(job, status,
+                 "QEMU: was told to quit and has not; the VM has not run here, "
+                 "so end this QEMU by hand, or let \"%s --attach\" try again",
+                 receiver->command);
+        break;
     default:
         job_done(job, status,
                  "migration: left, and the VM %s; \"%s --attach\" goes on "
@@ -281,6 +293,8 @@ watch_leave(struct receiver *receiver)
         timer_start(receiver->leave, INSTRUCTED_MS);
     else if (handover->state == DESTINATION_TAKEN && !half)
         timer_start(receiver->leave, FAREWELL_MS);
+    else if (handover->state == DESTINATION_QUITTING)
+        timer_start(receiver->leave, QUIT_MS);
     else if (handover->state == DESTINATION_EMPTY ||
              handover->state == DESTINATION_DEAD)
         timer_start(receiver->leave,
@@ -335,7 +349,8 @@ receiver_on_leave(void *arg)
     struct handover_acts acts =
         handover_destination_step(&receiver->handover, DESTINATION_LEAVE);
 
-    teller_tell_now(receiver->teller, acts.tell);
+    if (receiver->handover.state != DESTINATION_QUITTING) /* its own words */
+        teller_tell_now(receiver->teller, acts.tell);
     finish(receiver, acts.status);
 }
 

@@ -8,6 +8,7 @@
  *   kept, and the partner is there      10 s for it to quit its QEMU
  *   kept, and it is not                  5 s for it to come back
  *   given whole, and it is not there    --wait, with an instruction meanwhile
+ *   asked back, and it is there          60 s for it to quit its QEMU
  *   only a person can go on              3 s after the instruction
  */
 #include <stdio.h>
@@ -23,6 +24,7 @@ enum {
     REPLY_MS = 10000,
     KEPT_MS = 10000,
     ALONE_MS = 5000,
+    ASKED_BACK_MS = 60000,
     INSTRUCTED_MS = 3000,
 };
 
@@ -216,6 +218,8 @@ watch_leave(struct sender *sender)
               handover->state == SOURCE_TAKING) &&
              !handover->partner)
         timer_start(sender->leave, sender->options.config->wait_ms);
+    else if (handover->whole && handover->state == SOURCE_TAKING)
+        timer_start(sender->leave, ASKED_BACK_MS);
 }
 
 void

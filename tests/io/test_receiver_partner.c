@@ -372,6 +372,36 @@ a_guest_that_is_at_both_hosts_is_no_success(void **state)
     dialogue_close(&dialogue);
 }
 
+/* Neither end told anything, and both waited for ever. */
+static void
+a_qemu_that_does_not_quit_is_left_to_a_person(void **state)
+{
+    static const char *const answers[] = {
+        done, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"stays\"}}"
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct dialogue dialogue;
+
+        open_prepared(&dialogue);
+        qmp_server_answer(&dialogue.play.server, "quit", answers[i]);
+        arrive(&dialogue);
+        capture_start();
+        session_clock_speed(20);
+        dialogue_say(&dialogue, WORD("take-back"));
+        STAGE_UNTIL(&dialogue.play.stage, count(&dialogue, "quit") == 1);
+        stage_rest(&dialogue.play.stage);
+        assert_int_equal(capture_count(capture_stop(), "does not quit: stays"),
+                         i);
+        assert_int_equal(play_end(&dialogue.play), STATUS_UNKNOWN);
+        session_clock_speed(1);
+        play_assert_message(&dialogue.play, "end this QEMU by hand");
+        assert_int_equal(dialogue_heard(&dialogue, "discarded"), 0);
+        dialogue_close(&dialogue);
+    }
+}
+
 static void
 a_qemu_that_ends_in_postcopy_takes_the_guest_with_it(void **state)
 {
@@ -405,6 +435,7 @@ main(void)
         cmocka_unit_test(a_postcopy_that_breaks_is_no_success),
         cmocka_unit_test(a_guest_that_fails_after_it_was_taken_is_no_success),
         cmocka_unit_test(a_guest_that_is_at_both_hosts_is_no_success),
+        cmocka_unit_test(a_qemu_that_does_not_quit_is_left_to_a_person),
         cmocka_unit_test(a_qemu_that_ends_in_postcopy_takes_the_guest_with_it),
     };
 
