@@ -320,8 +320,9 @@ receiver_cancel(struct receiver *receiver)
         receiver_on_leave(receiver);
     } else {
         receiver->interrupted = true;
-        log_info("migration: asks the source to cancel it; once more leaves "
-                 "without waiting");
+        log_info("migration: %s; once more leaves without waiting",
+                 receiver->handover.partner ? "asks the source to cancel it"
+                                            : "interrupted");
         receiver_step(receiver, DESTINATION_CANCEL);
     }
 }

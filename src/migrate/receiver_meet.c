@@ -264,10 +264,17 @@ on_left(void *arg)
 {
     struct receiver *receiver = arg;
 
+    if (!receiver->job.begun)
+        log_info("migration: mig-send has left before it began; waits for it");
+    else if (receiver->handover.state == DESTINATION_PREPARED)
+        log_info("partner: mig-send is not heard any more; waits for it: if it "
+                 "has ended, \"%s --attach\" at the source goes on with the "
+                 "migration, or ends it where it never began",
+                 partner_talk_their_command(receiver->talk) != NULL
+                     ? partner_talk_their_command(receiver->talk)
+                     : "mig-send");
     if (receiver->job.begun)
         receiver_step(receiver, DESTINATION_LEFT);
-    else
-        log_info("migration: mig-send has left before it began; waits for it");
 }
 
 static void

@@ -192,6 +192,27 @@ settings_of_its_own_must_be_those_of_the_plan(void **state)
 }
 
 static void
+a_partner_that_leaves_before_the_guest_comes_is_waited_for_in_words(
+    void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_prepared(&dialogue);
+    capture_start();
+    control_socket_state(
+        dialogue.socket,
+        &(struct tunnel_view){ .state = TUNNEL_READY, .session = "3f2a1b2c" });
+    stage_rest(&dialogue.play.stage);
+    play_cancel(&dialogue.play);
+    assert_int_equal(
+        capture_count(capture_text(), "\"mig-send --attach\" at the source"),
+        1);
+    assert_int_equal(capture_count(capture_stop(), "asks the source"), 0);
+    dialogue_close(&dialogue);
+}
+
+static void
 a_plan_that_qemu_refuses_may_be_followed_by_another(void **state)
 {
     struct dialogue dialogue;
@@ -427,6 +448,8 @@ main(void)
         cmocka_unit_test(
             a_guest_that_is_given_to_a_qemu_without_a_connection_has_not_run),
         cmocka_unit_test(settings_of_its_own_must_be_those_of_the_plan),
+        cmocka_unit_test(
+            a_partner_that_leaves_before_the_guest_comes_is_waited_for_in_words),
         cmocka_unit_test(a_plan_that_qemu_refuses_may_be_followed_by_another),
         cmocka_unit_test(
             a_plan_that_is_withdrawn_while_qemu_begins_to_wait_is_discarded),
