@@ -69,6 +69,15 @@ on_migration(void *owner, const struct qmp_reply *reply)
     struct job *job = &sender->job;
     struct migration migration;
 
+    /* No answer is not the answer that there is no migration. */
+    if (reply->error != NULL) {
+        job_done(job, STATUS_UNKNOWN,
+                 "QEMU: does not tell what has become of the migration: %s; "
+                 "nothing was done, and nobody was told anything: try \"%s "
+                 "--attach\" again",
+                 reply->error, sender->command);
+        return;
+    }
     migration_parse(&migration, reply->value);
     job_begin(job);
     job->progress.migration = migration;

@@ -148,6 +148,13 @@ sender_wait(struct sender *sender)
         job_done(&sender->job, STATUS_FAILED, "migration: out of memory");
 }
 
+static bool
+is_unknown_command(const struct qmp_reply *reply)
+{
+    return reply->error_class != NULL &&
+           strcmp(reply->error_class, "CommandNotFound") == 0;
+}
+
 static void
 on_migration(void *owner, const struct qmp_reply *reply)
 {
@@ -155,6 +162,13 @@ on_migration(void *owner, const struct qmp_reply *reply)
     struct job *job = &sender->job;
     struct migration migration;
 
+    if (reply->error != NULL && !is_unknown_command(reply)) {
+        job_done(job, STATUS_FAILED,
+                 "QEMU: does not tell whether a migration is under way: %s; "
+                 "the VM was left alone",
+                 reply->error);
+        return;
+    }
     migration_parse(&migration, reply->value);
     if (migration.status == MIGRATION_POSTCOPY_PAUSED) {
         job_done(job, STATUS_FAILED, "migration: %s", standing_interrupted);
