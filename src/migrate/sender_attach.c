@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "migrate/sender_state.h"
+#include "wire/standing.h"
 
 /* With postcopy-ram on, it may have been ordered by the one before. */
 bool
@@ -62,6 +63,18 @@ on_capabilities(void *owner, const struct qmp_reply *reply)
     sender_policy_attach(sender, reply->value);
 }
 
+/* Whoever paused it knows what it is: to keep it could cost its copy at the
+ * destination, and to give it could run it twice. */
+static void
+end_stranger(struct sender *sender)
+{
+    job_done(&sender->job, STATUS_FAILED,
+             "VM: is here, its state is '%s', though a migration has completed:"
+             " it came to this QEMU, or somebody has continued it after it was "
+             "given; nothing was done, and nobody was told anything",
+             sender->job.runstate);
+}
+
 static void
 on_migration(void *owner, const struct qmp_reply *reply)
 {
@@ -79,6 +92,11 @@ on_migration(void *owner, const struct qmp_reply *reply)
         return;
     }
     migration_parse(&migration, reply->value);
+    if (migration.status == MIGRATION_COMPLETED && !sender->runs &&
+        !standing_has_left(job->runstate)) {
+        end_stranger(sender);
+        return;
+    }
     job_begin(job);
     job->progress.migration = migration;
     log_info("migration: its status is '%s', and the VM's '%s'",

@@ -12,6 +12,11 @@
 #define ERROR(text) \
     "{\"error\": {\"class\": \"GenericError\", \"desc\": \"" text "\"}}"
 
+#define HELLO                                                     \
+    "{\"type\":\"hello\",\"version\":1,\"program\":\"mig-recv\"," \
+    "\"migration\":\"0a\"}"
+#define WORD(type) "{\"type\":\"" type "\",\"migration\":\"0a\"}"
+
 enum { FASTER = 50 };
 
 /* A QEMU whose VM is in ${vm} and whose migration is as ${migration} answers,
@@ -23,6 +28,15 @@ open_at(struct dialogue *dialogue, const char *vm, const char *migration)
     dialogue->play.config.attach = true;
     qmp_server_answer(&dialogue->play.server, "query-status", vm);
     qmp_server_answer(&dialogue->play.server, "query-migrate", migration);
+}
+
+/* The job is started, and the partner there. */
+static void
+start_with_partner(struct dialogue *dialogue)
+{
+    play_start(&dialogue->play);
+    dialogue_hear(dialogue, "hello");
+    dialogue_say(dialogue, HELLO);
 }
 
 static void
@@ -59,12 +73,54 @@ a_qemu_that_does_not_tell_of_its_migration_is_not_one_without(void **state)
     }
 }
 
+/* It says "completed", too. */
+static void
+a_qemu_to_which_the_guest_came_has_not_given_it(void **state)
+{
+    static const char *const states[] = { STATUS("paused"),
+                                          STATUS("prelaunch") };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct dialogue dialogue;
+
+        open_at(&dialogue, states[i], STATUS("completed"));
+        play_start(&dialogue.play);
+        end_as(&dialogue, STATUS_FAILED, "it came to this QEMU");
+        assert_silent(&dialogue);
+        dialogue_close(&dialogue);
+    }
+}
+
+/* STOP, RESUME by hand, and a pause. */
+static void
+a_guest_that_was_continued_and_paused_by_hand_is_kept(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_at(&dialogue, STATUS("running"), STATUS("active"));
+    start_with_partner(&dialogue);
+    stage_rest(&dialogue.play.stage);
+    qmp_server_answer(&dialogue.play.server, "query-status", STATUS("paused"));
+    qmp_server_say(&dialogue.play.server,
+                   "{\"event\": \"STOP\"}\n{\"event\": \"RESUME\"}\n");
+    qmp_server_migration(&dialogue.play.server, "completed",
+                         STATUS("completed"));
+    assert_true(json_is_false(
+        json_object_get(dialogue_hear(&dialogue, "kept"), "running")));
+    assert_int_equal(dialogue_heard(&dialogue, "given"), 0);
+    dialogue_close(&dialogue);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             a_qemu_that_does_not_tell_of_its_migration_is_not_one_without),
+        cmocka_unit_test(a_qemu_to_which_the_guest_came_has_not_given_it),
+        cmocka_unit_test(a_guest_that_was_continued_and_paused_by_hand_is_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
