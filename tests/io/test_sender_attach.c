@@ -113,6 +113,27 @@ a_guest_that_was_continued_and_paused_by_hand_is_kept(void **state)
     dialogue_close(&dialogue);
 }
 
+/* It may be there and wait for the word that it was given. */
+static void
+one_who_sends_again_is_told_how_to_go_on(void **state)
+{
+    static const char *const states[] = { STATUS("postmigrate"),
+                                          STATUS("running") };
+    static const char *const migrations[] = { STATUS("completed"),
+                                              STATUS("postcopy-active") };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct dialogue dialogue;
+
+        open_at(&dialogue, states[i], migrations[i]);
+        dialogue.play.config.attach = false;
+        play_start(&dialogue.play);
+        end_as(&dialogue, STATUS_FAILED, " --attach\" goes on with ");
+        dialogue_close(&dialogue);
+    }
+}
+
 int
 main(void)
 {
@@ -121,6 +142,7 @@ main(void)
             a_qemu_that_does_not_tell_of_its_migration_is_not_one_without),
         cmocka_unit_test(a_qemu_to_which_the_guest_came_has_not_given_it),
         cmocka_unit_test(a_guest_that_was_continued_and_paused_by_hand_is_kept),
+        cmocka_unit_test(one_who_sends_again_is_told_how_to_go_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
