@@ -193,6 +193,28 @@ sender_finish(struct sender *sender)
     sender_report_success(sender);
 }
 
+/* With --release: to follow what can't be released would end with 0 when the
+ * guest has gone the other way.  Return whether that has ended the job. */
+static bool
+release_refused(struct sender *sender, enum handover_tell tell)
+{
+    bool moves =
+        tell == TELL_RELEASE_POSTCOPY ||
+        (tell == TELL_NOT_GIVEN && sender->handover.state != SOURCE_KEPT);
+
+    if (!sender->options.config->release || (!moves && tell != TELL_RUNS_THERE))
+        return false;
+    if (moves)
+        job_done(&sender->job, STATUS_FAILED,
+                 "VM: nothing was released, the migration goes on: \"%s "
+                 "--attach\" follows it",
+                 sender->command);
+    else
+        job_done(&sender->job, STATUS_FAILED,
+                 "VM: was not released, it runs at the destination");
+    return true;
+}
+
 /* What may not come to an end by itself gets one. */
 static void
 watch_leave(struct sender *sender)
@@ -237,6 +259,8 @@ sender_step(struct sender *sender, enum source_event event)
     if (before != SOURCE_GIVEN && sender->handover.state == SOURCE_GIVEN)
         log_info("handover: the guest is given to the destination");
     watch_leave(sender);
+    if (release_refused(sender, acts.tell))
+        return;
     if (acts.finish)
         finish(sender, acts.status);
     else

@@ -134,6 +134,44 @@ one_who_sends_again_is_told_how_to_go_on(void **state)
     }
 }
 
+static void
+open_for_release(struct dialogue *dialogue, const char *vm,
+                 const char *migration)
+{
+    open_at(dialogue, vm, migration);
+    dialogue->play.config.attach = false;
+    dialogue->play.config.release = true;
+}
+
+/* Who follows it would end well when the guest has left. */
+static void
+a_guest_that_still_moves_is_not_released(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_for_release(&dialogue, STATUS("running"), STATUS("active"));
+    start_with_partner(&dialogue);
+    end_as(&dialogue, STATUS_FAILED, "nothing was released");
+    assert_silent(&dialogue);
+    dialogue_close(&dialogue);
+}
+
+static void
+a_guest_that_runs_at_the_destination_is_not_released(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_for_release(&dialogue, STATUS("postmigrate"), STATUS("completed"));
+    start_with_partner(&dialogue);
+    dialogue_say(&dialogue, WORD("running"));
+    end_as(&dialogue, STATUS_FAILED, "it runs at the destination");
+    dialogue_hear(&dialogue, "bye");
+    assert_int_equal(qmp_server_count(&dialogue.play.server, "cont"), 0);
+    dialogue_close(&dialogue);
+}
+
 int
 main(void)
 {
@@ -143,6 +181,8 @@ main(void)
         cmocka_unit_test(a_qemu_to_which_the_guest_came_has_not_given_it),
         cmocka_unit_test(a_guest_that_was_continued_and_paused_by_hand_is_kept),
         cmocka_unit_test(one_who_sends_again_is_told_how_to_go_on),
+        cmocka_unit_test(a_guest_that_still_moves_is_not_released),
+        cmocka_unit_test(a_guest_that_runs_at_the_destination_is_not_released),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
