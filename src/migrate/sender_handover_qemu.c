@@ -44,6 +44,8 @@ on_completed_state(void *owner, const struct qmp_reply *reply)
         sender_step(sender, SOURCE_QEMU_COMPLETED);
     else if (reply->error == NULL) /* and paused again after that */
         sender_step(sender, SOURCE_QEMU_KEPT);
+    else
+        sender->handed = false; /* the next update asks again */
 }
 
 /* Whether the guest is to run at the destination.  One that was stopped for

@@ -92,6 +92,17 @@ a_qemu_to_which_the_guest_came_has_not_given_it(void **state)
     }
 }
 
+/* Until the switchover, and a RESUME by hand in it. */
+static void
+continue_by_hand(struct dialogue *dialogue)
+{
+    open_at(dialogue, STATUS("running"), STATUS("active"));
+    start_with_partner(dialogue);
+    stage_rest(&dialogue->play.stage);
+    qmp_server_say(&dialogue->play.server,
+                   "{\"event\": \"STOP\"}\n{\"event\": \"RESUME\"}\n");
+}
+
 /* STOP, RESUME by hand, and a pause. */
 static void
 a_guest_that_was_continued_and_paused_by_hand_is_kept(void **state)
@@ -99,12 +110,8 @@ a_guest_that_was_continued_and_paused_by_hand_is_kept(void **state)
     struct dialogue dialogue;
 
     (void)state;
-    open_at(&dialogue, STATUS("running"), STATUS("active"));
-    start_with_partner(&dialogue);
-    stage_rest(&dialogue.play.stage);
+    continue_by_hand(&dialogue);
     qmp_server_answer(&dialogue.play.server, "query-status", STATUS("paused"));
-    qmp_server_say(&dialogue.play.server,
-                   "{\"event\": \"STOP\"}\n{\"event\": \"RESUME\"}\n");
     qmp_server_migration(&dialogue.play.server, "completed",
                          STATUS("completed"));
     assert_true(json_is_false(
@@ -172,6 +179,29 @@ a_guest_that_runs_at_the_destination_is_not_released(void **state)
     dialogue_close(&dialogue);
 }
 
+static void
+a_qemu_that_does_not_tell_whether_it_runs_is_asked_again(void **state)
+{
+    struct dialogue dialogue;
+    unsigned asked;
+
+    (void)state;
+    continue_by_hand(&dialogue);
+    qmp_server_answer(&dialogue.play.server, "query-status",
+                      ERROR("not today"));
+    asked = qmp_server_count(&dialogue.play.server, "query-status");
+    qmp_server_migration(&dialogue.play.server, "completed",
+                         STATUS("completed"));
+    STAGE_UNTIL(&dialogue.play.stage,
+                qmp_server_count(&dialogue.play.server, "query-status") >
+                    asked + 1);
+    assert_silent(&dialogue);
+    qmp_server_answer(&dialogue.play.server, "query-status",
+                      STATUS("postmigrate"));
+    dialogue_hear(&dialogue, "given");
+    dialogue_close(&dialogue);
+}
+
 int
 main(void)
 {
@@ -183,6 +213,8 @@ main(void)
         cmocka_unit_test(one_who_sends_again_is_told_how_to_go_on),
         cmocka_unit_test(a_guest_that_still_moves_is_not_released),
         cmocka_unit_test(a_guest_that_runs_at_the_destination_is_not_released),
+        cmocka_unit_test(
+            a_qemu_that_does_not_tell_whether_it_runs_is_asked_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
