@@ -251,6 +251,7 @@ on_done(void *arg, enum exit_status status)
     timer_stop(sender->seek);
     timer_stop(sender->patience);
     timer_stop(sender->exit);
+    timer_stop(sender->numbers);
     timer_stop(sender->policy);
     timer_stop(sender->later);
     timer_stop(sender->cont_again);
@@ -285,6 +286,7 @@ sender_new(struct loop *loop, const struct job_options *options)
     sender->patience = timer_new(loop, on_patience, sender);
     sender->leave = timer_new(loop, sender_on_leave, sender);
     sender->exit = timer_new(loop, sender_on_exit, sender);
+    sender->numbers = timer_new(loop, sender_on_numbers, sender);
     sender->policy = timer_new(loop, sender_on_policy, sender);
     sender->later = timer_new(loop, on_later, sender);
     sender->cont_again = timer_new(loop, sender_cont_again, sender);
@@ -292,8 +294,9 @@ sender_new(struct loop *loop, const struct job_options *options)
     if (sender->resume == NULL || sender->silence == NULL ||
         sender->seek == NULL || sender->patience == NULL ||
         sender->leave == NULL || sender->exit == NULL ||
-        sender->policy == NULL || sender->later == NULL ||
-        sender->cont_again == NULL || sender->teller == NULL ||
+        sender->numbers == NULL || sender->policy == NULL ||
+        sender->later == NULL || sender->cont_again == NULL ||
+        sender->teller == NULL ||
         job_init(&sender->job, loop, &own, &hooks) != 0) {
         sender_free(sender);
         return NULL;
@@ -314,6 +317,7 @@ sender_free(struct sender *sender)
     timer_free(sender->patience);
     timer_free(sender->leave);
     timer_free(sender->exit);
+    timer_free(sender->numbers);
     timer_free(sender->policy);
     timer_free(sender->later);
     timer_free(sender->cont_again);

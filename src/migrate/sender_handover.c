@@ -9,6 +9,9 @@
  *   kept, and it is not                  5 s for it to come back
  *   given whole, and it is not there    --wait, with an instruction meanwhile
  *   only a person can go on              3 s after the instruction
+ *
+ * and the timer `numbers` ends the wait for the last ones of a QEMU that has
+ * gone silent.
  */
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +27,7 @@ enum {
     KEPT_MS = 10000,
     ALONE_MS = 5000,
     INSTRUCTED_MS = 3000,
+    NUMBERS_MS = 5000, /* QEMU has told all that matters: it runs there */
 };
 
 static void
@@ -182,6 +186,7 @@ waits_for_numbers(struct sender *sender)
     if (job->follow == NULL || sender->deaf || sender->counted)
         return false;
     sender->finishing = true;
+    timer_start(sender->numbers, NUMBERS_MS);
     follow_ask(job->follow);
     return true;
 }
@@ -213,6 +218,15 @@ release_refused(struct sender *sender, enum handover_tell tell)
         job_done(&sender->job, STATUS_FAILED,
                  "VM: was not released, it runs at the destination");
     return true;
+}
+
+void
+sender_on_numbers(void *arg)
+{
+    struct sender *sender = arg;
+
+    log_debug("QMP: the last numbers do not come");
+    sender_finish(sender);
 }
 
 /* What may not come to an end by itself gets one. */

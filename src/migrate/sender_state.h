@@ -92,13 +92,14 @@ struct sender {
     pid_t qemu;          /* its process, if that is known for certain */
     struct timer *exit;  /* looks whether the process has exited */
     unsigned exit_looks;
-    bool instructed;      /* only a person can go on */
-    bool deaf;            /* QEMU can't be asked any more */
-    bool handed;          /* QEMU was seen to be completed */
-    bool counted;         /* and its last numbers have come */
-    bool finishing;       /* the last numbers are waited for */
-    bool releasing;       /* --release: as soon as the partner is known */
-    uint64_t progress_ms; /* when the partner was told of it last */
+    bool instructed;       /* only a person can go on */
+    bool deaf;             /* QEMU can't be asked any more */
+    bool handed;           /* QEMU was seen to be completed */
+    bool counted;          /* and its last numbers have come */
+    bool finishing;        /* the last numbers are waited for, */
+    struct timer *numbers; /* but no longer than this */
+    bool releasing;        /* --release: as soon as the partner is known */
+    uint64_t progress_ms;  /* when the partner was told of it last */
     char their_why[PARTNER_WHY_MAX];
 };
 
@@ -410,11 +411,13 @@ void sender_handover_told(void *arg, enum handover_tell tell);
 /**
  * sender_on_leave(arg):
  * sender_on_exit(arg):
+ * sender_on_numbers(arg):
  * sender_on_seek(arg):
  * The timers of these names; ${arg} is the sender.
  */
 void sender_on_leave(void *arg);
 void sender_on_exit(void *arg);
+void sender_on_numbers(void *arg);
 void sender_on_seek(void *arg);
 
 #endif

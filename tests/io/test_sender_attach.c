@@ -202,6 +202,25 @@ a_qemu_that_does_not_tell_whether_it_runs_is_asked_again(void **state)
     dialogue_close(&dialogue);
 }
 
+/* What it leaves open is only how much was sent. */
+static void
+a_qemu_that_goes_silent_after_completed_does_not_hold_up_the_end(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_at(&dialogue, STATUS("running"), STATUS("active"));
+    start_with_partner(&dialogue);
+    stage_rest(&dialogue.play.stage);
+    qmp_server_say(&dialogue.play.server, "{\"event\": \"STOP\"}\n");
+    qmp_server_migration(&dialogue.play.server, "completed", NULL);
+    dialogue_hear(&dialogue, "given");
+    dialogue_say(&dialogue, WORD("running"));
+    end_as(&dialogue, STATUS_DONE, "the VM is at the destination");
+    dialogue_hear(&dialogue, "bye");
+    dialogue_close(&dialogue);
+}
+
 int
 main(void)
 {
@@ -215,6 +234,8 @@ main(void)
         cmocka_unit_test(a_guest_that_runs_at_the_destination_is_not_released),
         cmocka_unit_test(
             a_qemu_that_does_not_tell_whether_it_runs_is_asked_again),
+        cmocka_unit_test(
+            a_qemu_that_goes_silent_after_completed_does_not_hold_up_the_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
