@@ -78,17 +78,16 @@ static void
 on_came(void *arg)
 {
     struct sender *sender = arg;
+    bool wanted;
 
     teller_commands(sender->teller, NULL,
                     partner_talk_their_command(sender->talk));
     teller_partner_came(sender->teller);
     if (!sender->planned)
         return; /* it says its facts by itself */
-    sender_step(sender, SOURCE_CAME);
-    if (!sender->releasing)
-        return;
+    wanted = sender->releasing;
     sender->releasing = false;
-    sender_step(sender, SOURCE_RELEASE);
+    sender_step(sender, wanted ? SOURCE_CAME_WANTED : SOURCE_CAME);
 }
 
 static void

@@ -113,8 +113,10 @@ enum source_event {
     SOURCE_QEMU_REFUSED,   /* it has answered migrate-start-postcopy with an
                               error, so it was not ordered */
 
-    SOURCE_CAME, /* the partner has, or asks to hear it all again */
-    SOURCE_LEFT, /* the partner has, or it can't be reached */
+    SOURCE_CAME,        /* the partner has, or asks to hear it all again */
+    SOURCE_CAME_WANTED, /* the same, and SOURCE_RELEASE: what is wanted back is
+                           not given once more in between */
+    SOURCE_LEFT,        /* the partner has, or it can't be reached */
     SOURCE_HEARD_ARRIVED,
     SOURCE_HEARD_RUNNING,
     SOURCE_HEARD_EMPTY, /* failed or discarded */

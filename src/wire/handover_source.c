@@ -304,6 +304,18 @@ on_release(struct handover_source *source)
 }
 
 static struct handover_acts
+on_came_wanted(struct handover_source *source)
+{
+    struct handover_acts acts;
+
+    source->partner = true;
+    acts = on_release(source);
+    if (acts.say == SAY_NOTHING)
+        acts.say = say_again(source).say;
+    return acts;
+}
+
+static struct handover_acts
 on_leave(struct handover_source *source)
 {
     struct handover_acts acts = acts_finish(STATUS_UNKNOWN);
@@ -372,6 +384,7 @@ handover_source_step(struct handover_source *source, enum source_event event)
     case SOURCE_QEMU_LOST:
     case SOURCE_QEMU_REFUSED: return source_qemu_step(source, event);
     case SOURCE_CAME: source->partner = true; return say_again(source);
+    case SOURCE_CAME_WANTED: return on_came_wanted(source);
     case SOURCE_LEFT: return on_left(source);
     case SOURCE_HEARD_ARRIVED: return on_arrived(source);
     case SOURCE_HEARD_RUNNING: return on_running(source);

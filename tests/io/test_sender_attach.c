@@ -221,6 +221,21 @@ a_qemu_that_goes_silent_after_completed_does_not_hold_up_the_end(void **state)
     dialogue_close(&dialogue);
 }
 
+/* What is given runs there, and is not to be had back any more. */
+static void
+a_guest_that_is_wanted_back_is_not_given_first(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_for_release(&dialogue, STATUS("postmigrate"), STATUS("completed"));
+    start_with_partner(&dialogue);
+    dialogue_say(&dialogue, WORD("arrived"));
+    dialogue_hear(&dialogue, "take-back");
+    assert_int_equal(dialogue_heard(&dialogue, "given"), 0);
+    dialogue_close(&dialogue);
+}
+
 int
 main(void)
 {
@@ -236,6 +251,7 @@ main(void)
             a_qemu_that_does_not_tell_whether_it_runs_is_asked_again),
         cmocka_unit_test(
             a_qemu_that_goes_silent_after_completed_does_not_hold_up_the_end),
+        cmocka_unit_test(a_guest_that_is_wanted_back_is_not_given_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

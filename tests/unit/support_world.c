@@ -257,6 +257,7 @@ to_source(struct world *world, uint8_t message)
 {
     switch (message) {
     case CAME: world_source_event(world, SOURCE_CAME); break;
+    case CAME_WANTED: world_source_event(world, SOURCE_CAME_WANTED); break;
     case LEFT: world_source_event(world, SOURCE_LEFT); break;
     case SAY_ARRIVED:
         world->closed = true;

@@ -212,6 +212,28 @@ taken_back_before_it_runs(void **state)
 }
 
 static void
+taken_back_by_one_who_comes_for_that(void **state)
+{
+    (void)state;
+    pair_completed(&pair);
+    handover_source_init(&pair.source, RUN_YES);
+    AT_SOURCE(QEMU_COMPLETED, NOTHING, GIVEN, SEE_DESTINATION);
+    AT_SOURCE(CAME_WANTED, NOTHING, TAKE_BACK, NOTHING);
+    AT_DESTINATION(QEMU_ARRIVED, NOTHING, ARRIVED, NOTHING);
+    AT_SOURCE(HEARD_ARRIVED, NOTHING, NOTHING, NOTHING);
+    AT_DESTINATION(HEARD_TAKE_BACK, QUIT, NOTHING, NOTHING);
+    AT_DESTINATION(QEMU_GONE, NOTHING, DISCARDED, NOTHING);
+    AT_SOURCE(HEARD_EMPTY, CONT, NOTHING, NOTHING);
+    AT_SOURCE(QEMU_RUNS, NOTHING, KEPT, NOTHING);
+    ended(&pair, STATUS_FAILED);
+
+    /* Nothing to take back: then it hears what anybody would who comes. */
+    handover_source_init(&pair.source, RUN_YES);
+    AT_SOURCE(QEMU_KEPT, NOTHING, KEPT, NOTHING);
+    AT_SOURCE(CAME_WANTED, NOTHING, KEPT, NOT_GIVEN);
+}
+
+static void
 taken_back_after_it_runs(void **state)
 {
     (void)state;
@@ -396,6 +418,7 @@ main(void)
         cmocka_unit_test(cancelled_in_the_switchover),
         cmocka_unit_test(cancelled_after_completed),
         cmocka_unit_test(taken_back_before_it_runs),
+        cmocka_unit_test(taken_back_by_one_who_comes_for_that),
         cmocka_unit_test(taken_back_after_it_runs),
         cmocka_unit_test(taken_back_while_it_starts),
         cmocka_unit_test(taken_back_without_a_partner),
