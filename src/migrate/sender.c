@@ -240,7 +240,8 @@ on_done(void *arg, enum exit_status status)
             &(struct partner_message){
                 .type = PARTNER_KEPT,
                 .running = strcmp(sender->job.runstate, "running") == 0 });
-    doorbell_answer(sender->doorbell, sender->handover.state == SOURCE_KEPT
+    doorbell_answer(sender->doorbell, sender->handover.state == SOURCE_KEPT &&
+                                              !sender->handover.two
                                           ? STATUS_DONE
                                           : STATUS_UNKNOWN);
     partner_talk_free(sender->talk);

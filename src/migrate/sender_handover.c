@@ -170,6 +170,10 @@ finish(struct sender *sender, enum exit_status status)
 {
     if (status == STATUS_DONE) {
         sender_report_success(sender);
+    } else if (sender->handover.two) {
+        job_done(&sender->job, status,
+                 "migration: the guest is here, but runs at the destination "
+                 "too: the line above says what to do");
     } else if (sender->handover.state == SOURCE_KEPT) {
         report_kept(sender, status);
     } else {

@@ -165,6 +165,7 @@ struct handover_source {
     bool dead;      /* QEMU has gone since the guest was given */
     bool postcopy;  /* it was given in postcopy */
     bool cancelled; /* the operator wanted it kept */
+    bool two;       /* kept, and it runs there too, as far as is known */
 };
 
 enum destination_event {

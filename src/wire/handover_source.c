@@ -28,6 +28,8 @@
 static enum exit_status
 kept_status(const struct handover_source *source)
 {
+    if (source->two)
+        return STATUS_UNKNOWN; /* whatever was wanted: look at both */
     return source->cancelled ? STATUS_CANCELLED : STATUS_FAILED;
 }
 
@@ -188,6 +190,7 @@ static struct handover_acts
 on_empty(struct handover_source *source)
 {
     source->heard = HEARD_EMPTY;
+    source->two = false;
     switch (source->state) {
     case SOURCE_GIVEN: return source_settle(source);
     case SOURCE_TAKING: return take(source);
@@ -210,6 +213,7 @@ on_heard_gone(struct handover_source *source)
 {
     if (source->heard != HEARD_RUNNING && source->heard != HEARD_EMPTY)
         source->heard = HEARD_GONE;
+    source->two = false;
     switch (source->state) {
     case SOURCE_GIVEN: return source_settle(source);
     case SOURCE_TAKING: return take(source); /* who has said so */
@@ -369,8 +373,8 @@ handover_source_init(struct handover_source *source, enum handover_run run)
     *source = (struct handover_source){ .run = run };
 }
 
-struct handover_acts
-handover_source_step(struct handover_source *source, enum source_event event)
+static struct handover_acts
+step(struct handover_source *source, enum source_event event)
 {
     switch (event) {
     case SOURCE_QEMU_MOVING:
@@ -400,4 +404,15 @@ handover_source_step(struct handover_source *source, enum source_event event)
     case SOURCE_EVENTS: break;
     }
     return acts_nothing();
+}
+
+struct handover_acts
+handover_source_step(struct handover_source *source, enum source_event event)
+{
+    struct handover_acts acts = step(source, event);
+
+    if (acts.tell == TELL_TWO_GUESTS &&
+        (source->state == SOURCE_KEPT || source->state == SOURCE_RETURNING))
+        source->two = true;
+    return acts;
 }

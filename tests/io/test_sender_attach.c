@@ -236,6 +236,20 @@ a_guest_that_is_wanted_back_is_not_given_first(void **state)
     dialogue_close(&dialogue);
 }
 
+static void
+a_guest_that_runs_at_both_hosts_is_not_just_where_it_was(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_at(&dialogue, STATUS("running"), STATUS("failed"));
+    start_with_partner(&dialogue);
+    dialogue_hear(&dialogue, "kept");
+    dialogue_say(&dialogue, WORD("running"));
+    end_as(&dialogue, STATUS_UNKNOWN, "runs at the destination too");
+    dialogue_close(&dialogue);
+}
+
 int
 main(void)
 {
@@ -252,6 +266,8 @@ main(void)
         cmocka_unit_test(
             a_qemu_that_goes_silent_after_completed_does_not_hold_up_the_end),
         cmocka_unit_test(a_guest_that_is_wanted_back_is_not_given_first),
+        cmocka_unit_test(
+            a_guest_that_runs_at_both_hosts_is_not_just_where_it_was),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

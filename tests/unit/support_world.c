@@ -409,7 +409,7 @@ world_key(uint8_t key[WORLD_BYTES], const struct world *world)
     at = add(at, destination->state | (unsigned)destination->heard << 4);
     at = add(at, source->run | (unsigned)destination->run << 4);
     at = add(at, BITS(source->partner, source->whole, source->dead,
-                      source->postcopy, source->cancelled));
+                      source->postcopy, source->cancelled, source->two));
     at = add(at, BITS(destination->partner, destination->whole,
                       destination->broken, destination->discarded));
     for (enum end end = 0; end < ENDS; end++) {

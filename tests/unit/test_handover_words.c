@@ -353,6 +353,8 @@ released_at_both_ends_by_hand(void **state)
     AT_DESTINATION(CAME, NOTHING, RUNNING, NOTHING);
     AT_DESTINATION(HEARD_KEPT, NOTHING, NOTHING, TWO_GUESTS);
     AT_SOURCE(HEARD_RUNNING, NOTHING, NOTHING, TWO_GUESTS);
+    AT_SOURCE(LEAVE, NOTHING, NOTHING, NOTHING);
+    ended(&pair, STATUS_UNKNOWN);
 }
 
 static void
@@ -372,6 +374,8 @@ source_was_continued_by_hand_while_it_runs_there(void **state)
     pair_attach_source(&pair, SOURCE_QEMU_RUNS);
     AT_DESTINATION(HEARD_KEPT, NOTHING, NOTHING, TWO_GUESTS);
     AT_SOURCE(HEARD_RUNNING, NOTHING, NOTHING, TWO_GUESTS);
+    AT_SOURCE(HEARD_GONE, NOTHING, NOTHING, NOTHING); /* that one is ended */
+    ended(&pair, STATUS_FAILED);
 }
 
 static void
