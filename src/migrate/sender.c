@@ -79,11 +79,11 @@ on_ready(void *owner)
             doorbell_new(sender->job.loop, &config->target, on_ring, sender);
     sender->qemu = process_qemu(qmp_peer(sender->job.qmp));
     if (config->recover)
-        sender_recover(sender);
+        sender_find_mark(sender, sender_recover);
     else if (config->cancel)
-        sender_withdraw(sender);
+        sender_find_mark(sender, sender_withdraw);
     else if (config->attach || config->release)
-        sender_attach(sender);
+        sender_find_mark(sender, sender_attach);
     else
         sender_check(sender, config->standalone ? sender_wait : sender_meet);
 }

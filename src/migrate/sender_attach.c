@@ -45,7 +45,7 @@ go_on(struct sender *sender)
         sender->releasing = true;
     if (!sender_talk_open(sender))
         return;
-    partner_talk_adopt_id(sender->talk);
+    sender_adopt(sender);
     if (sender->handover.state == SOURCE_KEPT && !sender->releasing)
         log_info("migration: there is none, the VM is here");
 }

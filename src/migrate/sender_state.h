@@ -32,6 +32,13 @@ enum sender_recover {
     RECOVER_ORDERED  /* QEMU was told to resume, and has not begun */
 };
 
+/* Of which migration the QEMU here is the source; see sender_mark.c. */
+enum sender_mark {
+    SENDER_MARK_UNKNOWN, /* it was not asked, or can have no mark */
+    SENDER_MARK_NONE,    /* of none that has a partner */
+    SENDER_MARK_FOUND
+};
+
 struct sender {
     struct job job;
     struct job_options options; /* as they were given */
@@ -74,6 +81,12 @@ struct sender {
     struct timer *seek;     /* looks for the tunnel, or whether it is ready */
     uint64_t ready_by_ms;   /* when it has to be; 0 before it is asked */
     struct timer *patience; /* for the partner, before it begins */
+
+    /* See sender_mark.c. */
+    enum sender_mark mark;
+    char mark_id[PARTNER_ID_MAX + 1]; /* if one was found */
+    bool marking;                     /* before the plan is told */
+    void (*marked)(struct sender *sender);
 
     /* See sender_handover.c. */
     struct handover_source handover;
@@ -183,6 +196,34 @@ void sender_report_success(struct sender *sender);
  * migration with it, and begin.
  */
 void sender_meet(struct sender *sender);
+
+/**
+ * sender_mark(sender, marked):
+ * Let the QEMU here have a mark of the talk's migration, and none of earlier
+ * ones, then call ${marked}.  A QEMU that takes none is done without.
+ */
+void sender_mark(struct sender *sender, void (*marked)(struct sender *sender));
+
+/**
+ * sender_find_mark(sender, found):
+ * Look for the mark that an earlier mig-send has set, then call ${found}.
+ */
+void sender_find_mark(struct sender *sender,
+                      void (*found)(struct sender *sender));
+
+/**
+ * sender_adopt(sender):
+ * From now on the talk is about the migration whose mark was found; if the QEMU
+ * here can have none, about the partner's.
+ */
+void sender_adopt(struct sender *sender);
+
+/**
+ * sender_knows_partner(sender):
+ * Return whether the partner, which has just greeted, may be one of the same
+ * migration.  If not, a line says so.
+ */
+bool sender_knows_partner(struct sender *sender);
 
 /**
  * sender_sees_tunnel(sender):

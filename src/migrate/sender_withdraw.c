@@ -31,7 +31,7 @@ begin(struct sender *sender)
     if (!sender->options.config->standalone) {
         if (!sender_talk_open(sender))
             return;
-        partner_talk_adopt_id(sender->talk);
+        sender_adopt(sender);
     }
     log_info("migration: cancelling it");
     sender_want_cancel(sender);

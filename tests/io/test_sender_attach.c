@@ -250,6 +250,82 @@ a_guest_that_runs_at_both_hosts_is_not_just_where_it_was(void **state)
     dialogue_close(&dialogue);
 }
 
+#define MARKS(names) "{\"return\": [" names "]}"
+#define MARK(id) "{\"name\":\"mig-send-" id "\",\"type\":\"child<rng>\"}"
+#define OTHER_OBJECT "{\"name\":\"mig-recv-0a-run\",\"type\":\"child<rng>\"}"
+
+/* A QEMU that could have a mark, and has ${marks}. */
+static void
+set_marks(struct dialogue *dialogue, const char *marks)
+{
+    qmp_server_answer(&dialogue->play.server, "qom-list", marks);
+    qmp_server_answer(&dialogue->play.server, "qom-list-types",
+                      "{\"return\": [{\"name\": \"rng-builtin\"}]}");
+}
+
+/* Completed by somebody else's command, or in another migration; or idle, which
+ * is to keep it. */
+static void
+a_qemu_of_another_migration_tells_the_partner_nothing(void **state)
+{
+    static const char *const marks[] = { MARKS(OTHER_OBJECT),
+                                         MARKS(MARK("0b")) };
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        bool idle = i < 2;
+        struct dialogue dialogue;
+
+        open_at(&dialogue, idle ? STATUS("running") : STATUS("postmigrate"),
+                idle ? "{\"return\": {}}" : STATUS("completed"));
+        dialogue.play.config.wait_ms = 1000;
+        set_marks(&dialogue, marks[i % 2]);
+        start_with_partner(&dialogue);
+        dialogue_say(&dialogue, WORD("arrived"));
+        dialogue_say(&dialogue, WORD("failed"));
+        end_as(&dialogue, idle ? STATUS_FAILED : STATUS_UNKNOWN, "migration: ");
+        for (size_t k = 0; k < dialogue.count; k++)
+            if (json_object_get(dialogue.words[k], "migration") != NULL)
+                assert_string_not_equal(json_string_value(json_object_get(
+                                            dialogue.words[k], "migration")),
+                                        "0a");
+        assert_int_equal(qmp_server_count(&dialogue.play.server, "cont"), 0);
+        dialogue_close(&dialogue);
+    }
+}
+
+static void
+a_guest_is_not_released_by_way_of_another_ones_tunnel(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_for_release(&dialogue, STATUS("postmigrate"), STATUS("completed"));
+    set_marks(&dialogue, MARKS(OTHER_OBJECT));
+    start_with_partner(&dialogue);
+    end_as(&dialogue, STATUS_FAILED, "was not released");
+    assert_silent(&dialogue);
+    assert_int_equal(qmp_server_count(&dialogue.play.server, "cont"), 0);
+    dialogue_close(&dialogue);
+}
+
+static void
+a_qemu_with_the_mark_of_the_migration_goes_on_with_it(void **state)
+{
+    struct dialogue dialogue;
+
+    (void)state;
+    open_at(&dialogue, STATUS("postmigrate"), STATUS("completed"));
+    set_marks(&dialogue, MARKS(OTHER_OBJECT "," MARK("0a")));
+    start_with_partner(&dialogue);
+    assert_string_equal(json_string_value(json_object_get(
+                            dialogue_hear(&dialogue, "given"), "migration")),
+                        "0a");
+    dialogue_say(&dialogue, WORD("running"));
+    assert_int_equal(play_end(&dialogue.play), STATUS_DONE);
+    dialogue_close(&dialogue);
+}
+
 int
 main(void)
 {
@@ -268,6 +344,9 @@ main(void)
         cmocka_unit_test(a_guest_that_is_wanted_back_is_not_given_first),
         cmocka_unit_test(
             a_guest_that_runs_at_both_hosts_is_not_just_where_it_was),
+        cmocka_unit_test(a_qemu_of_another_migration_tells_the_partner_nothing),
+        cmocka_unit_test(a_guest_is_not_released_by_way_of_another_ones_tunnel),
+        cmocka_unit_test(a_qemu_with_the_mark_of_the_migration_goes_on_with_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
