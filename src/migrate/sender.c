@@ -160,7 +160,10 @@ sender_stop(struct sender *sender, enum exit_status status)
 {
     struct job *job = &sender->job;
 
-    if (sender->together) {
+    if (sender->together && sender->unsure) {
+        log_info("migration: looks first whether it is about to be in "
+                 "postcopy");
+    } else if (sender->together) {
         sender_step(sender, SOURCE_CANCEL);
         if (job->over || sender->handover.state != SOURCE_CANCELLING)
             return false; /* a line has said why */
@@ -188,8 +191,10 @@ on_later(void *arg)
 
     if (sender->options.config->recover)
         sender_recover_late(sender);
-    else
+    else if (sender->options.config->cancel)
         sender_withdraw_late(sender);
+    else
+        sender_attach_late(sender);
 }
 
 static void

@@ -6,8 +6,11 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "io/timer.h"
 #include "migrate/sender_state.h"
 #include "wire/standing.h"
+
+enum { AGAIN_MS = 1000 };
 
 /* With postcopy-ram on, it may have been ordered by the one before. */
 bool
@@ -50,11 +53,51 @@ go_on(struct sender *sender)
         log_info("migration: there is none, the VM is here");
 }
 
+void
+sender_attach_late(struct sender *sender)
+{
+    if (!sender->unsure || sender->job.follow == NULL)
+        return;
+    sender->unsure_asked = true;
+    follow_ask(sender->job.follow);
+}
+
+/* QEMU obeys the order when the iteration at hand ends.  A look at which not
+ * more has been sent than at the one before proves nothing: the link may stand
+ * still in the midst of one. */
+bool
+sender_attach_update(struct sender *sender)
+{
+    const struct migration *migration = &sender->job.progress.migration;
+    bool split = migration_is_postcopy(migration);
+    enum exit_status wish = sender->wish;
+
+    if (!sender->unsure || !(sender->unsure_asked || split))
+        return false;
+    sender->unsure_asked = false;
+    if (!split && migration->transferred_bytes <= sender->looked_bytes) {
+        timer_start(sender->later, AGAIN_MS);
+        return false;
+    }
+    sender->unsure = false;
+    sender->wish = STATUS_DONE;
+    if (!split)
+        sender_step(sender, SOURCE_QEMU_REFUSED);
+    return wish != STATUS_DONE && sender_stop(sender, wish);
+}
+
 static void
 on_capabilities(void *owner, const struct qmp_reply *reply)
 {
     struct sender *sender = owner;
+    const struct migration *migration = &sender->job.progress.migration;
 
+    sender->unsure = sender_has_postcopy(reply->value) &&
+                     !migration_is_postcopy(migration) &&
+                     !sender->options.config->recover;
+    sender->looked_bytes = migration->transferred_bytes;
+    if (sender->unsure)
+        timer_start(sender->later, AGAIN_MS);
     sender_step(sender, sender_has_postcopy(reply->value)
                             ? SOURCE_QEMU_MAY_SPLIT
                             : SOURCE_QEMU_MOVING);

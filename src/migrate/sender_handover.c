@@ -90,6 +90,7 @@ obey(struct sender *sender, enum handover_order order)
         break;
     case ORDER_CONT: sender_cont(sender, on_continued); break;
     case ORDER_START_POSTCOPY:
+        sender->unsure = false;
         tell_qemu(sender, "migrate-start-postcopy", sender_on_postcopy);
         break;
     case ORDER_QUIT:

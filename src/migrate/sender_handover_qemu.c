@@ -108,7 +108,7 @@ sender_handover_update(struct sender *sender, bool whole)
         tell_progress(sender);
     if (migration->status == MIGRATION_COMPLETED) {
         take_completed(sender, whole);
-    } else if (whole && fresh) {
+    } else if (whole && fresh && !sender_attach_update(sender)) {
         if (migration->status == MIGRATION_POSTCOPY_PAUSED)
             sender_step(sender, SOURCE_QEMU_BROKEN);
         else if (migration_is_postcopy(migration))

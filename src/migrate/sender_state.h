@@ -44,6 +44,9 @@ struct sender {
     struct job_options options; /* as they were given */
     enum sender_state state;
     enum sender_recover recover;
+    bool unsure;          /* postcopy may have been ordered by the one before */
+    bool unsure_asked;    /* QEMU, for the second look at that */
+    int64_t looked_bytes; /* what had been sent at the look before */
     struct listen_wait *wait; /* for mig-client */
     void (*checked)(struct sender *sender);
     struct timer *resume;  /* asks whether the VM runs again */
@@ -237,6 +240,16 @@ bool sender_sees_tunnel(const struct sender *sender);
  * Find out what a migration that began before has come to, and go on with it.
  */
 void sender_attach(struct sender *sender);
+
+/**
+ * sender_attach_late(sender):
+ * sender_attach_update(sender):
+ * The timer `later`; and a fresh update, which may make sure whether postcopy
+ * was ordered by the one before.  Return whether something is done about that;
+ * then the update is older.
+ */
+void sender_attach_late(struct sender *sender);
+bool sender_attach_update(struct sender *sender);
 
 /**
  * sender_compare(sender):

@@ -110,8 +110,9 @@ enum source_event {
                               attaches, none; or it has refused `cont` */
     SOURCE_QEMU_GONE,      /* its process is proved to have ended */
     SOURCE_QEMU_LOST,      /* it can't be reached, nothing more is known */
-    SOURCE_QEMU_REFUSED,   /* it has answered migrate-start-postcopy with an
-                              error, so it was not ordered */
+    SOURCE_QEMU_REFUSED,   /* postcopy was not ordered: QEMU has answered
+                              migrate-start-postcopy with an error, or two
+                              looks, far enough apart, show precopy */
 
     SOURCE_CAME,        /* the partner has, or asks to hear it all again */
     SOURCE_CAME_WANTED, /* the same, and SOURCE_RELEASE: what is wanted back is

@@ -326,6 +326,65 @@ a_qemu_with_the_mark_of_the_migration_goes_on_with_it(void **state)
     dialogue_close(&dialogue);
 }
 
+#define SENT(bytes)                                                           \
+    "{\"return\": {\"status\": \"active\", \"ram\": {\"transferred\": " bytes \
+    "}}}"
+
+/* It might have been ordered by the mig-send before; a link that stands still
+ * would hide that. */
+static void
+precopy_at_two_looks_is_cancelled_where_postcopy_is_possible(void **state)
+{
+    struct dialogue dialogue;
+    struct qmp_server *server = &dialogue.play.server;
+    unsigned looks;
+
+    (void)state;
+    open_at(&dialogue, STATUS("running"), SENT("1000"));
+    qmp_server_answer(server, "query-migrate-capabilities",
+                      "{\"return\": [{\"capability\": \"postcopy-ram\", "
+                      "\"state\": true}]}");
+    qmp_server_answer(server, "migrate_cancel", "{\"return\": {}}");
+    start_with_partner(&dialogue);
+    stage_rest(&dialogue.play.stage);
+    play_cancel(&dialogue.play);
+    looks = qmp_server_count(server, "query-migrate");
+    STAGE_UNTIL(&dialogue.play.stage,
+                qmp_server_count(server, "query-migrate") > looks + 6);
+    assert_int_equal(qmp_server_count(server, "migrate_cancel"), 0);
+    qmp_server_answer(server, "query-migrate", SENT("2000"));
+    STAGE_UNTIL(&dialogue.play.stage,
+                qmp_server_count(server, "migrate_cancel") == 1);
+    qmp_server_migration(server, "cancelled", STATUS("cancelled"));
+    dialogue_hear(&dialogue, "kept");
+    dialogue_say(&dialogue, WORD("failed"));
+    assert_int_equal(play_end(&dialogue.play), STATUS_CANCELLED);
+    dialogue_close(&dialogue);
+}
+
+static void
+postcopy_at_the_second_look_is_not_cancelled(void **state)
+{
+    struct dialogue dialogue;
+    struct qmp_server *server = &dialogue.play.server;
+
+    (void)state;
+    open_at(&dialogue, STATUS("running"), SENT("1000"));
+    qmp_server_answer(server, "query-migrate-capabilities",
+                      "{\"return\": [{\"capability\": \"postcopy-ram\", "
+                      "\"state\": true}]}");
+    start_with_partner(&dialogue);
+    stage_rest(&dialogue.play.stage);
+    play_cancel(&dialogue.play);
+    qmp_server_migration(server, "postcopy-active", STATUS("postcopy-active"));
+    dialogue_say(&dialogue, WORD("arrived"));
+    dialogue_hear(&dialogue, "given");
+    stage_turns_in(&dialogue.play.stage, 1500);
+    assert_int_equal(qmp_server_count(server, "migrate_cancel"), 0);
+    assert_false(dialogue.play.done);
+    dialogue_close(&dialogue);
+}
+
 int
 main(void)
 {
@@ -347,6 +406,9 @@ main(void)
         cmocka_unit_test(a_qemu_of_another_migration_tells_the_partner_nothing),
         cmocka_unit_test(a_guest_is_not_released_by_way_of_another_ones_tunnel),
         cmocka_unit_test(a_qemu_with_the_mark_of_the_migration_goes_on_with_it),
+        cmocka_unit_test(
+            precopy_at_two_looks_is_cancelled_where_postcopy_is_possible),
+        cmocka_unit_test(postcopy_at_the_second_look_is_not_cancelled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

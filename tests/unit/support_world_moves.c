@@ -160,6 +160,12 @@ helper_moves(struct walk *walk, enum end end)
         world_source_event(&walk->next, SOURCE_QEMU_REFUSED);
         end_move(walk, MOVE_OTHER, "QEMU refuses postcopy");
     }
+    if (end == SOURCE && from->source.state == SOURCE_SWITCHING &&
+        from->qemu[SOURCE] == SQ_MOVING && !from->ordered &&
+        from->pending[SOURCE] == ORDER_NOTHING) {
+        world_source_event(begin(walk), SOURCE_QEMU_REFUSED);
+        end_move(walk, MOVE_OTHER, "mig-send looks twice");
+    }
     if (!unbegun) {
         world_look(begin(walk), end);
         end_move(walk, MOVE_PROGRESS,
