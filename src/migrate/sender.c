@@ -79,11 +79,11 @@ on_ready(void *owner)
             doorbell_new(sender->job.loop, &config->target, on_ring, sender);
     sender->qemu = process_qemu(qmp_peer(sender->job.qmp));
     if (config->recover)
-        sender_recover(sender);
+        sender_find_mark(sender, sender_recover);
     else if (config->cancel)
-        sender_withdraw(sender);
+        sender_find_mark(sender, sender_withdraw);
     else if (config->attach || config->release)
-        sender_attach(sender);
+        sender_find_mark(sender, sender_attach);
     else
         sender_check(sender, config->standalone ? sender_wait : sender_meet);
 }
@@ -160,7 +160,10 @@ sender_stop(struct sender *sender, enum exit_status status)
 {
     struct job *job = &sender->job;
 
-    if (sender->together) {
+    if (sender->together && sender->unsure) {
+        log_info("migration: looks first whether it is about to be in "
+                 "postcopy");
+    } else if (sender->together) {
         sender_step(sender, SOURCE_CANCEL);
         if (job->over || sender->handover.state != SOURCE_CANCELLING)
             return false; /* a line has said why */
@@ -188,8 +191,10 @@ on_later(void *arg)
 
     if (sender->options.config->recover)
         sender_recover_late(sender);
-    else
+    else if (sender->options.config->cancel)
         sender_withdraw_late(sender);
+    else
+        sender_attach_late(sender);
 }
 
 static void
@@ -240,7 +245,8 @@ on_done(void *arg, enum exit_status status)
             &(struct partner_message){
                 .type = PARTNER_KEPT,
                 .running = strcmp(sender->job.runstate, "running") == 0 });
-    doorbell_answer(sender->doorbell, sender->handover.state == SOURCE_KEPT
+    doorbell_answer(sender->doorbell, sender->handover.state == SOURCE_KEPT &&
+                                              !sender->handover.two
                                           ? STATUS_DONE
                                           : STATUS_UNKNOWN);
     partner_talk_free(sender->talk);
@@ -251,6 +257,7 @@ on_done(void *arg, enum exit_status status)
     timer_stop(sender->seek);
     timer_stop(sender->patience);
     timer_stop(sender->exit);
+    timer_stop(sender->numbers);
     timer_stop(sender->policy);
     timer_stop(sender->later);
     timer_stop(sender->cont_again);
@@ -285,6 +292,7 @@ sender_new(struct loop *loop, const struct job_options *options)
     sender->patience = timer_new(loop, on_patience, sender);
     sender->leave = timer_new(loop, sender_on_leave, sender);
     sender->exit = timer_new(loop, sender_on_exit, sender);
+    sender->numbers = timer_new(loop, sender_on_numbers, sender);
     sender->policy = timer_new(loop, sender_on_policy, sender);
     sender->later = timer_new(loop, on_later, sender);
     sender->cont_again = timer_new(loop, sender_cont_again, sender);
@@ -292,8 +300,9 @@ sender_new(struct loop *loop, const struct job_options *options)
     if (sender->resume == NULL || sender->silence == NULL ||
         sender->seek == NULL || sender->patience == NULL ||
         sender->leave == NULL || sender->exit == NULL ||
-        sender->policy == NULL || sender->later == NULL ||
-        sender->cont_again == NULL || sender->teller == NULL ||
+        sender->numbers == NULL || sender->policy == NULL ||
+        sender->later == NULL || sender->cont_again == NULL ||
+        sender->teller == NULL ||
         job_init(&sender->job, loop, &own, &hooks) != 0) {
         sender_free(sender);
         return NULL;
@@ -314,6 +323,7 @@ sender_free(struct sender *sender)
     timer_free(sender->patience);
     timer_free(sender->leave);
     timer_free(sender->exit);
+    timer_free(sender->numbers);
     timer_free(sender->policy);
     timer_free(sender->later);
     timer_free(sender->cont_again);

@@ -6,7 +6,11 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "io/timer.h"
 #include "migrate/sender_state.h"
+#include "wire/standing.h"
+
+enum { AGAIN_MS = 1000 };
 
 /* With postcopy-ram on, it may have been ordered by the one before. */
 bool
@@ -44,22 +48,74 @@ go_on(struct sender *sender)
         sender->releasing = true;
     if (!sender_talk_open(sender))
         return;
-    partner_talk_adopt_id(sender->talk);
+    sender_adopt(sender);
     if (sender->handover.state == SOURCE_KEPT && !sender->releasing)
         log_info("migration: there is none, the VM is here");
+}
+
+void
+sender_attach_late(struct sender *sender)
+{
+    if (!sender->unsure || sender->job.follow == NULL)
+        return;
+    sender->unsure_asked = true;
+    follow_ask(sender->job.follow);
+}
+
+/* QEMU obeys the order when the iteration at hand ends.  A look at which not
+ * more has been sent than at the one before proves nothing: the link may stand
+ * still in the midst of one. */
+bool
+sender_attach_update(struct sender *sender)
+{
+    const struct migration *migration = &sender->job.progress.migration;
+    bool split = migration_is_postcopy(migration);
+    enum exit_status wish = sender->wish;
+
+    if (!sender->unsure || !(sender->unsure_asked || split))
+        return false;
+    sender->unsure_asked = false;
+    if (!split && migration->transferred_bytes <= sender->looked_bytes) {
+        timer_start(sender->later, AGAIN_MS);
+        return false;
+    }
+    sender->unsure = false;
+    sender->wish = STATUS_DONE;
+    if (!split)
+        sender_step(sender, SOURCE_QEMU_REFUSED);
+    return wish != STATUS_DONE && sender_stop(sender, wish);
 }
 
 static void
 on_capabilities(void *owner, const struct qmp_reply *reply)
 {
     struct sender *sender = owner;
+    const struct migration *migration = &sender->job.progress.migration;
 
+    sender->unsure = sender_has_postcopy(reply->value) &&
+                     !migration_is_postcopy(migration) &&
+                     !sender->options.config->recover;
+    sender->looked_bytes = migration->transferred_bytes;
+    if (sender->unsure)
+        timer_start(sender->later, AGAIN_MS);
     sender_step(sender, sender_has_postcopy(reply->value)
                             ? SOURCE_QEMU_MAY_SPLIT
                             : SOURCE_QEMU_MOVING);
     sender_follow(sender);
     go_on(sender);
     sender_policy_attach(sender, reply->value);
+}
+
+/* Whoever paused it knows what it is: to keep it could cost its copy at the
+ * destination, and to give it could run it twice. */
+static void
+end_stranger(struct sender *sender)
+{
+    job_done(&sender->job, STATUS_FAILED,
+             "VM: is here, its state is '%s', though a migration has completed:"
+             " it came to this QEMU, or somebody has continued it after it was "
+             "given; nothing was done, and nobody was told anything",
+             sender->job.runstate);
 }
 
 static void
@@ -69,7 +125,21 @@ on_migration(void *owner, const struct qmp_reply *reply)
     struct job *job = &sender->job;
     struct migration migration;
 
+    /* No answer is not the answer that there is no migration. */
+    if (reply->error != NULL) {
+        job_done(job, STATUS_UNKNOWN,
+                 "QEMU: does not tell what has become of the migration: %s; "
+                 "nothing was done, and nobody was told anything: try \"%s "
+                 "--attach\" again",
+                 reply->error, sender->command);
+        return;
+    }
     migration_parse(&migration, reply->value);
+    if (migration.status == MIGRATION_COMPLETED && !sender->runs &&
+        !standing_has_left(job->runstate)) {
+        end_stranger(sender);
+        return;
+    }
     job_begin(job);
     job->progress.migration = migration;
     log_info("migration: its status is '%s', and the VM's '%s'",

@@ -148,6 +148,13 @@ sender_wait(struct sender *sender)
         job_done(&sender->job, STATUS_FAILED, "migration: out of memory");
 }
 
+static bool
+is_unknown_command(const struct qmp_reply *reply)
+{
+    return reply->error_class != NULL &&
+           strcmp(reply->error_class, "CommandNotFound") == 0;
+}
+
 static void
 on_migration(void *owner, const struct qmp_reply *reply)
 {
@@ -155,6 +162,13 @@ on_migration(void *owner, const struct qmp_reply *reply)
     struct job *job = &sender->job;
     struct migration migration;
 
+    if (reply->error != NULL && !is_unknown_command(reply)) {
+        job_done(job, STATUS_FAILED,
+                 "QEMU: does not tell whether a migration is under way: %s; "
+                 "the VM was left alone",
+                 reply->error);
+        return;
+    }
     migration_parse(&migration, reply->value);
     if (migration.status == MIGRATION_POSTCOPY_PAUSED) {
         job_done(job, STATUS_FAILED, "migration: %s", standing_interrupted);
@@ -163,8 +177,8 @@ on_migration(void *owner, const struct qmp_reply *reply)
     if (!migration_is_idle(migration.status)) {
         job_done(job, STATUS_FAILED,
                  "VM: a migration of it is under way already, its status is "
-                 "'%s'; it was left alone",
-                 migration.status_name);
+                 "'%s'; it was left alone: \"%s --attach\" goes on with it",
+                 migration.status_name, sender->command);
         return;
     }
     if (migration.blocked[0] != '\0') {
@@ -195,7 +209,9 @@ on_runstate(void *owner, const struct qmp_reply *reply)
     } else if (strcmp(job->runstate, "postmigrate") == 0) {
         job_done(job, STATUS_FAILED,
                  "VM: has been migrated away from this QEMU already (state "
-                 "'postmigrate'); it lives at its destination");
+                 "'postmigrate'); if it does not run at its destination yet, "
+                 "\"%s --attach\" goes on with that",
+                 sender->command);
     } else {
         if (!sender->runs && sender->state == SENDER_CHECKING_AGAIN)
             log_info("VM: its state is '%s', so it will arrive like that",

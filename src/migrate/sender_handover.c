@@ -10,6 +10,9 @@
  *   given whole, and it is not there    --wait, with an instruction meanwhile
  *   asked back, and it is there          60 s for it to quit its QEMU
  *   only a person can go on              3 s after the instruction
+ *
+ * and the timer `numbers` ends the wait for the last ones of a QEMU that has
+ * gone silent.
  */
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +29,7 @@ enum {
     ALONE_MS = 5000,
     ASKED_BACK_MS = 60000,
     INSTRUCTED_MS = 3000,
+    NUMBERS_MS = 5000, /* QEMU has told all that matters: it runs there */
 };
 
 static void
@@ -88,6 +92,7 @@ obey(struct sender *sender, enum handover_order order)
         break;
     case ORDER_CONT: sender_cont(sender, on_continued); break;
     case ORDER_START_POSTCOPY:
+        sender->unsure = false;
         tell_qemu(sender, "migrate-start-postcopy", sender_on_postcopy);
         break;
     case ORDER_QUIT:
@@ -168,6 +173,10 @@ finish(struct sender *sender, enum exit_status status)
 {
     if (status == STATUS_DONE) {
         sender_report_success(sender);
+    } else if (sender->handover.two) {
+        job_done(&sender->job, status,
+                 "migration: the guest is here, but runs at the destination "
+                 "too: the line above says what to do");
     } else if (sender->handover.state == SOURCE_KEPT) {
         report_kept(sender, status);
     } else {
@@ -184,6 +193,7 @@ waits_for_numbers(struct sender *sender)
     if (job->follow == NULL || sender->deaf || sender->counted)
         return false;
     sender->finishing = true;
+    timer_start(sender->numbers, NUMBERS_MS);
     follow_ask(job->follow);
     return true;
 }
@@ -193,6 +203,37 @@ sender_finish(struct sender *sender)
 {
     say(sender, SAY_BYE);
     sender_report_success(sender);
+}
+
+/* With --release: to follow what can't be released would end with 0 when the
+ * guest has gone the other way.  Return whether that has ended the job. */
+static bool
+release_refused(struct sender *sender, enum handover_tell tell)
+{
+    bool moves =
+        tell == TELL_RELEASE_POSTCOPY ||
+        (tell == TELL_NOT_GIVEN && sender->handover.state != SOURCE_KEPT);
+
+    if (!sender->options.config->release || (!moves && tell != TELL_RUNS_THERE))
+        return false;
+    if (moves)
+        job_done(&sender->job, STATUS_FAILED,
+                 "VM: nothing was released, the migration goes on: \"%s "
+                 "--attach\" follows it",
+                 sender->command);
+    else
+        job_done(&sender->job, STATUS_FAILED,
+                 "VM: was not released, it runs at the destination");
+    return true;
+}
+
+void
+sender_on_numbers(void *arg)
+{
+    struct sender *sender = arg;
+
+    log_debug("QMP: the last numbers do not come");
+    sender_finish(sender);
 }
 
 /* What may not come to an end by itself gets one. */
@@ -241,6 +282,8 @@ sender_step(struct sender *sender, enum source_event event)
     if (before != SOURCE_GIVEN && sender->handover.state == SOURCE_GIVEN)
         log_info("handover: the guest is given to the destination");
     watch_leave(sender);
+    if (release_refused(sender, acts.tell))
+        return;
     if (acts.finish)
         finish(sender, acts.status);
     else

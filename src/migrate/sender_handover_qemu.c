@@ -6,6 +6,7 @@
 #include "io/timer.h"
 #include "migrate/process.h"
 #include "migrate/sender_state.h"
+#include "wire/standing.h"
 
 enum {
     PROGRESS_MS = 450, /* less than between two updates */
@@ -39,8 +40,12 @@ on_completed_state(void *owner, const struct qmp_reply *reply)
     job_take_runstate(&sender->job, reply);
     if (strcmp(sender->job.runstate, "running") == 0)
         sender_step(sender, SOURCE_QEMU_RUNS);
-    else if (reply->error == NULL)
+    else if (standing_has_left(sender->job.runstate))
         sender_step(sender, SOURCE_QEMU_COMPLETED);
+    else if (reply->error == NULL) /* and paused again after that */
+        sender_step(sender, SOURCE_QEMU_KEPT);
+    else
+        sender->handed = false; /* the next update asks again */
 }
 
 /* Whether the guest is to run at the destination.  One that was stopped for
@@ -103,7 +108,7 @@ sender_handover_update(struct sender *sender, bool whole)
         tell_progress(sender);
     if (migration->status == MIGRATION_COMPLETED) {
         take_completed(sender, whole);
-    } else if (whole && fresh) {
+    } else if (whole && fresh && !sender_attach_update(sender)) {
         if (migration->status == MIGRATION_POSTCOPY_PAUSED)
             sender_step(sender, SOURCE_QEMU_BROKEN);
         else if (migration_is_postcopy(migration))

@@ -78,17 +78,23 @@ static void
 on_came(void *arg)
 {
     struct sender *sender = arg;
+    bool wanted;
 
+    if (!sender_knows_partner(sender)) {
+        if (sender->releasing)
+            job_done(&sender->job, STATUS_FAILED,
+                     "VM: was not released: what has become of it at its "
+                     "destination can't be seen by way of this tunnel");
+        return;
+    }
     teller_commands(sender->teller, NULL,
                     partner_talk_their_command(sender->talk));
     teller_partner_came(sender->teller);
     if (!sender->planned)
         return; /* it says its facts by itself */
-    sender_step(sender, SOURCE_CAME);
-    if (!sender->releasing)
-        return;
+    wanted = sender->releasing;
     sender->releasing = false;
-    sender_step(sender, SOURCE_RELEASE);
+    sender_step(sender, wanted ? SOURCE_CAME_WANTED : SOURCE_CAME);
 }
 
 static void
@@ -258,5 +264,5 @@ sender_meet(struct sender *sender)
 {
     sender->state = SENDER_MEETING;
     if (sender_talk_open(sender) && sender->recover != RECOVER_NOTHING)
-        partner_talk_adopt_id(sender->talk);
+        sender_adopt(sender);
 }

@@ -49,26 +49,12 @@ make_id(char id[PARTNER_ID_MAX + 1])
     return 0;
 }
 
-void
-sender_plan(struct sender *sender)
+static void
+say_plan(struct sender *sender)
 {
     struct partner_message plan = { .type = PARTNER_PLAN };
-    char id[PARTNER_ID_MAX + 1];
 
-    sender->applied = true;
-    if (partner_talk_id(sender->talk)[0] == '\0') {
-        if (make_id(id) != 0) {
-            job_done(&sender->job, STATUS_FAILED,
-                     "migration: no random numbers: %s; nothing was started",
-                     strerror(errno));
-            return;
-        }
-        partner_talk_set_id(sender->talk, id);
-        handover_source_init(&sender->handover,
-                             sender->runs ? RUN_YES : RUN_NO);
-    }
-    sender->state = SENDER_PLANNING;
-    if (!partner_talk_there(sender->talk))
+    if (sender->talk == NULL || !partner_talk_there(sender->talk))
         return;
     plan.run = sender->runs ? RUN_YES : RUN_NO;
     plan.capabilities = json_object();
@@ -78,6 +64,30 @@ sender_plan(struct sender *sender)
     partner_fini(&plan);
     sender->planned = true;
     sender_step(sender, SOURCE_CAME);
+}
+
+void
+sender_plan(struct sender *sender)
+{
+    char id[PARTNER_ID_MAX + 1];
+
+    sender->applied = true;
+    sender->state = SENDER_PLANNING;
+    if (sender->marking)
+        return;
+    if (partner_talk_id(sender->talk)[0] != '\0') {
+        say_plan(sender);
+        return;
+    }
+    if (make_id(id) != 0) {
+        job_done(&sender->job, STATUS_FAILED,
+                 "migration: no random numbers: %s; nothing was started",
+                 strerror(errno));
+        return;
+    }
+    partner_talk_set_id(sender->talk, id);
+    handover_source_init(&sender->handover, sender->runs ? RUN_YES : RUN_NO);
+    sender_mark(sender, say_plan);
 }
 
 /* A program may read --json's lines from stdout. */

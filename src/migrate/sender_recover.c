@@ -146,6 +146,13 @@ on_migration(void *owner, const struct qmp_reply *reply)
     struct sender *sender = owner;
     struct migration migration;
 
+    if (reply->error != NULL) {
+        job_done(&sender->job, STATUS_FAILED,
+                 "QEMU: does not tell what has become of the migration: %s; "
+                 "nothing was done",
+                 reply->error);
+        return;
+    }
     migration_parse(&migration, reply->value);
     if (migration.status == MIGRATION_POSTCOPY_PAUSED) {
         sender->recover = RECOVER_FINDING;

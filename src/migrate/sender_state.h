@@ -32,11 +32,21 @@ enum sender_recover {
     RECOVER_ORDERED  /* QEMU was told to resume, and has not begun */
 };
 
+/* Of which migration the QEMU here is the source; see sender_mark.c. */
+enum sender_mark {
+    SENDER_MARK_UNKNOWN, /* it was not asked, or can have no mark */
+    SENDER_MARK_NONE,    /* of none that has a partner */
+    SENDER_MARK_FOUND
+};
+
 struct sender {
     struct job job;
     struct job_options options; /* as they were given */
     enum sender_state state;
     enum sender_recover recover;
+    bool unsure;          /* postcopy may have been ordered by the one before */
+    bool unsure_asked;    /* QEMU, for the second look at that */
+    int64_t looked_bytes; /* what had been sent at the look before */
     struct listen_wait *wait; /* for mig-client */
     void (*checked)(struct sender *sender);
     struct timer *resume;  /* asks whether the VM runs again */
@@ -75,6 +85,12 @@ struct sender {
     uint64_t ready_by_ms;   /* when it has to be; 0 before it is asked */
     struct timer *patience; /* for the partner, before it begins */
 
+    /* See sender_mark.c. */
+    enum sender_mark mark;
+    char mark_id[PARTNER_ID_MAX + 1]; /* if one was found */
+    bool marking;                     /* before the plan is told */
+    void (*marked)(struct sender *sender);
+
     /* See sender_handover.c. */
     struct handover_source handover;
     struct teller *teller;
@@ -92,13 +108,14 @@ struct sender {
     pid_t qemu;          /* its process, if that is known for certain */
     struct timer *exit;  /* looks whether the process has exited */
     unsigned exit_looks;
-    bool instructed;      /* only a person can go on */
-    bool deaf;            /* QEMU can't be asked any more */
-    bool handed;          /* QEMU was seen to be completed */
-    bool counted;         /* and its last numbers have come */
-    bool finishing;       /* the last numbers are waited for */
-    bool releasing;       /* --release: as soon as the partner is known */
-    uint64_t progress_ms; /* when the partner was told of it last */
+    bool instructed;       /* only a person can go on */
+    bool deaf;             /* QEMU can't be asked any more */
+    bool handed;           /* QEMU was seen to be completed */
+    bool counted;          /* and its last numbers have come */
+    bool finishing;        /* the last numbers are waited for, */
+    struct timer *numbers; /* but no longer than this */
+    bool releasing;        /* --release: as soon as the partner is known */
+    uint64_t progress_ms;  /* when the partner was told of it last */
     char their_why[PARTNER_WHY_MAX];
 };
 
@@ -184,6 +201,34 @@ void sender_report_success(struct sender *sender);
 void sender_meet(struct sender *sender);
 
 /**
+ * sender_mark(sender, marked):
+ * Let the QEMU here have a mark of the talk's migration, and none of earlier
+ * ones, then call ${marked}.  A QEMU that takes none is done without.
+ */
+void sender_mark(struct sender *sender, void (*marked)(struct sender *sender));
+
+/**
+ * sender_find_mark(sender, found):
+ * Look for the mark that an earlier mig-send has set, then call ${found}.
+ */
+void sender_find_mark(struct sender *sender,
+                      void (*found)(struct sender *sender));
+
+/**
+ * sender_adopt(sender):
+ * From now on the talk is about the migration whose mark was found; if the QEMU
+ * here can have none, about the partner's.
+ */
+void sender_adopt(struct sender *sender);
+
+/**
+ * sender_knows_partner(sender):
+ * Return whether the partner, which has just greeted, may be one of the same
+ * migration.  If not, a line says so.
+ */
+bool sender_knows_partner(struct sender *sender);
+
+/**
  * sender_sees_tunnel(sender):
  * Return whether a tunnel has come up by now that leads to a partner, while
  * this program was about to work alone.
@@ -195,6 +240,16 @@ bool sender_sees_tunnel(const struct sender *sender);
  * Find out what a migration that began before has come to, and go on with it.
  */
 void sender_attach(struct sender *sender);
+
+/**
+ * sender_attach_late(sender):
+ * sender_attach_update(sender):
+ * The timer `later`; and a fresh update, which may make sure whether postcopy
+ * was ordered by the one before.  Return whether something is done about that;
+ * then the update is older.
+ */
+void sender_attach_late(struct sender *sender);
+bool sender_attach_update(struct sender *sender);
 
 /**
  * sender_compare(sender):
@@ -410,11 +465,13 @@ void sender_handover_told(void *arg, enum handover_tell tell);
 /**
  * sender_on_leave(arg):
  * sender_on_exit(arg):
+ * sender_on_numbers(arg):
  * sender_on_seek(arg):
  * The timers of these names; ${arg} is the sender.
  */
 void sender_on_leave(void *arg);
 void sender_on_exit(void *arg);
+void sender_on_numbers(void *arg);
 void sender_on_seek(void *arg);
 
 #endif

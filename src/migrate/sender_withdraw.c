@@ -2,8 +2,10 @@
  * mig-send --cancel, where no other mig-send is at work: QEMU is looked at, and
  * only what surely is not in postcopy is cancelled, since migrate_cancel loses
  * the guest there.  With postcopy-ram on, the mig-send before may just have
- * ordered postcopy; QEMU obeys within an iteration, so what is in precopy at a
- * second look is so because nobody has.
+ * ordered postcopy; QEMU obeys when an iteration ends, so what is in precopy at
+ * a second look is so because nobody has.  That holds while the link moves: one
+ * that stands still holds the iteration up.  All the same it is cancelled then,
+ * for a dead link is what people cancel for.
  */
 #include <string.h>
 
@@ -31,7 +33,7 @@ begin(struct sender *sender)
     if (!sender->options.config->standalone) {
         if (!sender_talk_open(sender))
             return;
-        partner_talk_adopt_id(sender->talk);
+        sender_adopt(sender);
     }
     log_info("migration: cancelling it");
     sender_want_cancel(sender);

@@ -110,11 +110,14 @@ enum source_event {
                               attaches, none; or it has refused `cont` */
     SOURCE_QEMU_GONE,      /* its process is proved to have ended */
     SOURCE_QEMU_LOST,      /* it can't be reached, nothing more is known */
-    SOURCE_QEMU_REFUSED,   /* it has answered migrate-start-postcopy with an
-                              error, so it was not ordered */
+    SOURCE_QEMU_REFUSED,   /* postcopy was not ordered: QEMU has answered
+                              migrate-start-postcopy with an error, or two
+                              looks, far enough apart, show precopy */
 
-    SOURCE_CAME, /* the partner has, or asks to hear it all again */
-    SOURCE_LEFT, /* the partner has, or it can't be reached */
+    SOURCE_CAME,        /* the partner has, or asks to hear it all again */
+    SOURCE_CAME_WANTED, /* the same, and SOURCE_RELEASE: what is wanted back is
+                           not given once more in between */
+    SOURCE_LEFT,        /* the partner has, or it can't be reached */
     SOURCE_HEARD_ARRIVED,
     SOURCE_HEARD_RUNNING,
     SOURCE_HEARD_EMPTY, /* failed or discarded */
@@ -163,6 +166,7 @@ struct handover_source {
     bool dead;      /* QEMU has gone since the guest was given */
     bool postcopy;  /* it was given in postcopy */
     bool cancelled; /* the operator wanted it kept */
+    bool two;       /* kept, and it runs there too, as far as is known */
 };
 
 enum destination_event {

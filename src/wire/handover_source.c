@@ -28,6 +28,8 @@
 static enum exit_status
 kept_status(const struct handover_source *source)
 {
+    if (source->two)
+        return STATUS_UNKNOWN; /* whatever was wanted: look at both */
     return source->cancelled ? STATUS_CANCELLED : STATUS_FAILED;
 }
 
@@ -188,6 +190,7 @@ static struct handover_acts
 on_empty(struct handover_source *source)
 {
     source->heard = HEARD_EMPTY;
+    source->two = false;
     switch (source->state) {
     case SOURCE_GIVEN: return source_settle(source);
     case SOURCE_TAKING: return take(source);
@@ -210,6 +213,7 @@ on_heard_gone(struct handover_source *source)
 {
     if (source->heard != HEARD_RUNNING && source->heard != HEARD_EMPTY)
         source->heard = HEARD_GONE;
+    source->two = false;
     switch (source->state) {
     case SOURCE_GIVEN: return source_settle(source);
     case SOURCE_TAKING: return take(source); /* who has said so */
@@ -304,6 +308,18 @@ on_release(struct handover_source *source)
 }
 
 static struct handover_acts
+on_came_wanted(struct handover_source *source)
+{
+    struct handover_acts acts;
+
+    source->partner = true;
+    acts = on_release(source);
+    if (acts.say == SAY_NOTHING)
+        acts.say = say_again(source).say;
+    return acts;
+}
+
+static struct handover_acts
 on_leave(struct handover_source *source)
 {
     struct handover_acts acts = acts_finish(STATUS_UNKNOWN);
@@ -357,8 +373,8 @@ handover_source_init(struct handover_source *source, enum handover_run run)
     *source = (struct handover_source){ .run = run };
 }
 
-struct handover_acts
-handover_source_step(struct handover_source *source, enum source_event event)
+static struct handover_acts
+step(struct handover_source *source, enum source_event event)
 {
     switch (event) {
     case SOURCE_QEMU_MOVING:
@@ -372,6 +388,7 @@ handover_source_step(struct handover_source *source, enum source_event event)
     case SOURCE_QEMU_LOST:
     case SOURCE_QEMU_REFUSED: return source_qemu_step(source, event);
     case SOURCE_CAME: source->partner = true; return say_again(source);
+    case SOURCE_CAME_WANTED: return on_came_wanted(source);
     case SOURCE_LEFT: return on_left(source);
     case SOURCE_HEARD_ARRIVED: return on_arrived(source);
     case SOURCE_HEARD_RUNNING: return on_running(source);
@@ -387,4 +404,15 @@ handover_source_step(struct handover_source *source, enum source_event event)
     case SOURCE_EVENTS: break;
     }
     return acts_nothing();
+}
+
+struct handover_acts
+handover_source_step(struct handover_source *source, enum source_event event)
+{
+    struct handover_acts acts = step(source, event);
+
+    if (acts.tell == TELL_TWO_GUESTS &&
+        (source->state == SOURCE_KEPT || source->state == SOURCE_RETURNING))
+        source->two = true;
+    return acts;
 }

@@ -23,6 +23,12 @@ runs(const struct standing *standing)
     return strcmp(standing->vm, "running") == 0;
 }
 
+bool
+standing_has_left(const char *vm)
+{
+    return strcmp(vm, "postmigrate") == 0 || strcmp(vm, "finish-migrate") == 0;
+}
+
 static enum standing_guest
 guest_at_source(const struct standing *standing)
 {
@@ -33,7 +39,7 @@ guest_at_source(const struct standing *standing)
     if (migration_is_postcopy(migration))
         return GUEST_SPLIT;
     if (migration->status == MIGRATION_COMPLETED)
-        return runs(standing) ? GUEST_HERE : GUEST_GIVEN;
+        return standing_has_left(standing->vm) ? GUEST_GIVEN : GUEST_HERE;
     if (migration_is_idle(migration->status))
         return GUEST_HERE;
     return GUEST_MOVING;

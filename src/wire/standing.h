@@ -49,6 +49,14 @@ enum standing_guest {
 };
 
 /**
+ * standing_has_left(vm):
+ * Return whether the runstate ${vm} of a QEMU that says "completed" shows that
+ * its VM has left it.  One to which a VM came says "completed" too, and so does
+ * one whose VM was continued after that.
+ */
+bool standing_has_left(const char *vm);
+
+/**
  * standing_guest(standing):
  * Return where the guest is.
  */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "support_dialogue.h"
+#include "support_session_clock.h"
 #include "support_test.h"
 #include "tunnel/control_socket.h"
 
@@ -206,6 +207,57 @@ settings_go_to_the_side_that_needs_them(void **state)
     dialogue_close(&dialogue);
 }
 
+static size_t
+position(const struct qmp_server *server, const char *name)
+{
+    for (size_t i = 0; i < server->command_count; i++)
+        if (strcmp(json_string_value(
+                       json_object_get(server->commands[i], "execute")),
+                   name) == 0)
+            return i;
+    fail_msg("%s was not ordered", name);
+    return 0;
+}
+
+/* By which a later mig-send finds out what this QEMU is the source of. */
+static void
+the_mark_of_the_migration_takes_the_place_of_an_earlier_one(void **state)
+{
+    struct dialogue dialogue;
+    struct qmp_server *server = &dialogue.play.server;
+    const json_t *plan;
+    char name[64];
+
+    (void)state;
+    dialogue_open(&dialogue, JOB_SENDS);
+    qmp_server_answer(server, "qom-list",
+                      "{\"return\": [{\"name\":\"mig-recv-1-run\"},"
+                      "{\"name\":\"mig-send-0b\"}]}");
+    qmp_server_answer(server, "object-del", "{\"return\": {}}");
+    qmp_server_answer(server, "object-add", NULL);
+    dialogue_start(&dialogue);
+    dialogue_say(&dialogue, FACTS);
+    STAGE_UNTIL(&dialogue.play.stage,
+                qmp_server_count(server, "object-add") > 0);
+    stage_rest(&dialogue.play.stage);
+    assert_int_equal(dialogue_heard(&dialogue, "plan"), 0);
+    session_clock_speed(20); /* QEMU does not answer, and is done without */
+    plan = dialogue_hear(&dialogue, "plan");
+    session_clock_speed(1);
+    snprintf(name, sizeof name, "mig-send-%s",
+             json_string_value(json_object_get(plan, "migration")));
+    assert_string_equal(json_string_value(json_object_get(
+                            qmp_server_last(server, "object-add"), "id")),
+                        name);
+    assert_int_equal(qmp_server_count(server, "object-del"), 1);
+    assert_string_equal(json_string_value(json_object_get(
+                            qmp_server_last(server, "object-del"), "id")),
+                        "mig-send-0b");
+    assert_true(position(server, "object-del") <
+                position(server, "object-add"));
+    dialogue_close(&dialogue);
+}
+
 static void
 a_refused_plan_ends_it_before_it_begins(void **state)
 {
@@ -268,6 +320,8 @@ main(void)
         cmocka_unit_test(
             a_guest_that_qemu_does_not_continue_is_kept_all_the_same),
         cmocka_unit_test(settings_go_to_the_side_that_needs_them),
+        cmocka_unit_test(
+            the_mark_of_the_migration_takes_the_place_of_an_earlier_one),
         cmocka_unit_test(a_refused_plan_ends_it_before_it_begins),
         cmocka_unit_test(a_partner_that_does_not_come_is_waited_for),
         cmocka_unit_test(

@@ -257,6 +257,7 @@ to_source(struct world *world, uint8_t message)
 {
     switch (message) {
     case CAME: world_source_event(world, SOURCE_CAME); break;
+    case CAME_WANTED: world_source_event(world, SOURCE_CAME_WANTED); break;
     case LEFT: world_source_event(world, SOURCE_LEFT); break;
     case SAY_ARRIVED:
         world->closed = true;
@@ -408,7 +409,7 @@ world_key(uint8_t key[WORLD_BYTES], const struct world *world)
     at = add(at, destination->state | (unsigned)destination->heard << 4);
     at = add(at, source->run | (unsigned)destination->run << 4);
     at = add(at, BITS(source->partner, source->whole, source->dead,
-                      source->postcopy, source->cancelled));
+                      source->postcopy, source->cancelled, source->two));
     at = add(at, BITS(destination->partner, destination->whole,
                       destination->broken, destination->discarded,
                       destination->lost, destination->twice));

@@ -160,6 +160,12 @@ helper_moves(struct walk *walk, enum end end)
         world_source_event(&walk->next, SOURCE_QEMU_REFUSED);
         end_move(walk, MOVE_OTHER, "QEMU refuses postcopy");
     }
+    if (end == SOURCE && from->source.state == SOURCE_SWITCHING &&
+        from->qemu[SOURCE] == SQ_MOVING && !from->ordered &&
+        from->pending[SOURCE] == ORDER_NOTHING) {
+        world_source_event(begin(walk), SOURCE_QEMU_REFUSED);
+        end_move(walk, MOVE_OTHER, "mig-send looks twice");
+    }
     if (!unbegun) {
         world_look(begin(walk), end);
         end_move(walk, MOVE_PROGRESS,
@@ -332,6 +338,29 @@ operator_moves(struct walk *walk, enum end end)
     }
 }
 
+/* mig-send --release where no mig-send is at work, and a partner is. */
+static void
+start_with_release(struct walk *walk)
+{
+    const struct world *from = walk->from;
+    struct world *next;
+
+    if (from->alive[SOURCE] || from->pending[SOURCE] != ORDER_NOTHING ||
+        !from->link || !from->alive[DESTINATION] || !is_heard(from))
+        return;
+    next = begin(walk);
+    next->wishes--;
+    next->alive[SOURCE] = true;
+    next->finished[SOURCE] = false;
+    next->released[SOURCE] = true;
+    world_look(next, SOURCE);
+    if (next->alive[SOURCE]) {
+        world_put(next, SOURCE, CAME_WANTED);
+        world_put(next, DESTINATION, CAME);
+    }
+    end_move(walk, MOVE_OTHER, "mig-send --release is started");
+}
+
 /* What nobody told him to do, but he may. */
 static void
 wish_moves(struct walk *walk)
@@ -344,6 +373,7 @@ wish_moves(struct walk *walk)
     }
     if (from->wishes == 0)
         return;
+    start_with_release(walk);
     if (from->alive[SOURCE]) {
         begin(walk)->wishes--;
         world_source_event(&walk->next, SOURCE_LEAVE);

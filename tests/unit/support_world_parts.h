@@ -7,6 +7,7 @@
 /* What may be in a queue beside what a helper says. */
 enum {
     CAME = 0x40,
+    CAME_WANTED, /* to who was started with --release */
     LEFT,
     GIVEN = 0x80 /* with the handover_run added */
 };

@@ -212,6 +212,28 @@ taken_back_before_it_runs(void **state)
 }
 
 static void
+taken_back_by_one_who_comes_for_that(void **state)
+{
+    (void)state;
+    pair_completed(&pair);
+    handover_source_init(&pair.source, RUN_YES);
+    AT_SOURCE(QEMU_COMPLETED, NOTHING, GIVEN, SEE_DESTINATION);
+    AT_SOURCE(CAME_WANTED, NOTHING, TAKE_BACK, NOTHING);
+    AT_DESTINATION(QEMU_ARRIVED, NOTHING, ARRIVED, NOTHING);
+    AT_SOURCE(HEARD_ARRIVED, NOTHING, NOTHING, NOTHING);
+    AT_DESTINATION(HEARD_TAKE_BACK, QUIT, NOTHING, NOTHING);
+    AT_DESTINATION(QEMU_GONE, NOTHING, DISCARDED, NOTHING);
+    AT_SOURCE(HEARD_EMPTY, CONT, NOTHING, NOTHING);
+    AT_SOURCE(QEMU_RUNS, NOTHING, KEPT, NOTHING);
+    ended(&pair, STATUS_FAILED);
+
+    /* Nothing to take back: then it hears what anybody would who comes. */
+    handover_source_init(&pair.source, RUN_YES);
+    AT_SOURCE(QEMU_KEPT, NOTHING, KEPT, NOTHING);
+    AT_SOURCE(CAME_WANTED, NOTHING, KEPT, NOT_GIVEN);
+}
+
+static void
 taken_back_after_it_runs(void **state)
 {
     (void)state;
@@ -333,6 +355,8 @@ released_at_both_ends_by_hand(void **state)
     AT_DESTINATION(LEAVE, NOTHING, NOTHING, NOTHING);
     ended(&pair, STATUS_UNKNOWN);
     AT_SOURCE(HEARD_RUNNING, NOTHING, NOTHING, TWO_GUESTS);
+    AT_SOURCE(LEAVE, NOTHING, NOTHING, NOTHING);
+    ended(&pair, STATUS_UNKNOWN);
 }
 
 static void
@@ -352,6 +376,8 @@ source_was_continued_by_hand_while_it_runs_there(void **state)
     pair_attach_source(&pair, SOURCE_QEMU_RUNS);
     AT_DESTINATION(HEARD_KEPT, NOTHING, NOTHING, TWO_GUESTS);
     AT_SOURCE(HEARD_RUNNING, NOTHING, NOTHING, TWO_GUESTS);
+    AT_SOURCE(HEARD_GONE, NOTHING, NOTHING, NOTHING); /* that one is ended */
+    ended(&pair, STATUS_FAILED);
 }
 
 static void
@@ -400,6 +426,7 @@ main(void)
         cmocka_unit_test(cancelled_in_the_switchover),
         cmocka_unit_test(cancelled_after_completed),
         cmocka_unit_test(taken_back_before_it_runs),
+        cmocka_unit_test(taken_back_by_one_who_comes_for_that),
         cmocka_unit_test(taken_back_after_it_runs),
         cmocka_unit_test(taken_back_while_it_starts),
         cmocka_unit_test(taken_back_without_a_partner),
