@@ -267,12 +267,10 @@ on_left(void *arg)
     if (!receiver->job.begun)
         log_info("migration: mig-send has left before it began; waits for it");
     else if (receiver->handover.state == DESTINATION_PREPARED)
-        log_info("partner: mig-send is not heard any more; waits for it: if it "
-                 "has ended, \"%s --attach\" at the source goes on with the "
-                 "migration, or ends it where it never began",
-                 partner_talk_their_command(receiver->talk) != NULL
-                     ? partner_talk_their_command(receiver->talk)
-                     : "mig-send");
+        log_info(
+            "partner: mig-send is not heard any more; waits for it, or for "
+            "mig-send --attach at the source, which goes on with the "
+            "migration, or ends it where it never began");
     if (receiver->job.begun)
         receiver_step(receiver, DESTINATION_LEFT);
 }
