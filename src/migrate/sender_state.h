@@ -44,14 +44,14 @@ struct sender {
     struct job_options options; /* as they were given */
     enum sender_state state;
     enum sender_recover recover;
-    bool unsure;          /* postcopy may have been ordered by the one before */
-    bool unsure_asked;    /* QEMU, for the second look at that */
-    int64_t looked_bytes; /* what had been sent at the look before */
     struct listen_wait *wait; /* for mig-client */
     void (*checked)(struct sender *sender);
     struct timer *resume;  /* asks whether the VM runs again */
     uint64_t deadline_ms;  /* when it should, after a failure */
     struct timer *silence; /* once it is to end: looks whether QEMU speaks */
+    int64_t looked_bytes;  /* what had been sent at the look before */
+    bool unsure;           /* postcopy may have been ordered by another one */
+    bool unsure_asked;     /* QEMU, for the second look at that */
     bool was_running;      /* the VM, when QEMU was told to migrate */
     bool runs;             /* as was_running, STOP and RESUME tell */
     unsigned stops;        /* STOP events that may be the switchover */
@@ -98,23 +98,23 @@ struct sender {
 
     /* See sender_cont.c. */
     struct timer *cont_again;
-    unsigned cont_tries;
     void (*on_cont)(struct sender *sender, const char *error);
+    unsigned cont_tries;
 
+    unsigned exit_looks;                /* of the timer exit */
     struct doorbell *doorbell;          /* for --release, where no tunnel is */
     char command[HANDOVER_COMMAND_MAX]; /* how this program is called */
-    struct timer *leave; /* when it is time to end without a word */
-    int leave_for;       /* the situation that it was started for */
-    pid_t qemu;          /* its process, if that is known for certain */
-    struct timer *exit;  /* looks whether the process has exited */
-    unsigned exit_looks;
+    struct timer *leave;   /* when it is time to end without a word */
+    int leave_for;         /* the situation that it was started for */
+    pid_t qemu;            /* its process, if that is known for certain */
+    struct timer *exit;    /* looks whether the process has exited */
     bool instructed;       /* only a person can go on */
     bool deaf;             /* QEMU can't be asked any more */
     bool handed;           /* QEMU was seen to be completed */
     bool counted;          /* and its last numbers have come */
+    bool releasing;        /* --release: as soon as the partner is known */
     bool finishing;        /* the last numbers are waited for, */
     struct timer *numbers; /* but no longer than this */
-    bool releasing;        /* --release: as soon as the partner is known */
     uint64_t progress_ms;  /* when the partner was told of it last */
     char their_why[PARTNER_WHY_MAX];
 };
