@@ -167,9 +167,11 @@ what_is_no_partner_is_not_taken_for_one(void **state)
 static void
 only_the_other_program_is_a_partner(void **state)
 {
-    static const char *const others[] = {
+    static const char rm[] =
         "{\"type\":\"hello\",\"version\":1,\"program\":\"rm\","
-        "\"command\":\"rm -rf /\",\"migration\":\"0e\"}",
+        "\"command\":\"rm -rf /\",\"migration\":\"0e\"}";
+    static const char *const others[] = {
+        rm,
         "{\"type\":\"hello\",\"version\":1,\"program\":\"mig-recv2\"}",
         "{\"type\":\"hello\",\"version\":1,\"program\":\"mig-send\"}",
         "{\"type\":\"hello\",\"version\":1,\"command\":\" id\"}",
