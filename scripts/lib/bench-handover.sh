@@ -68,7 +68,7 @@ handover_own() {
 
 # handover_ours ROUND KIND WAY: with our relay and both helpers.
 handover_ours() {
-    local near_options=(--standalone) far_options=(--standalone)
+    local near_options=(--standalone) far_options=(--standalone --run-at-once)
     local client=() server=()
     if [[ $3 == partners ]]; then
         near_options=(--control "$relay_dir/src.ctl")
