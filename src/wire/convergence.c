@@ -54,11 +54,16 @@ static void add(char remark[CONVERGENCE_REMARK_MAX], const char *format, ...)
 static void
 add(char remark[CONVERGENCE_REMARK_MAX], const char *format, ...)
 {
+    static const char part[] = "; ";
     size_t used = strlen(remark);
     va_list args;
 
-    if (used > 0)
-        used += (size_t)sprintf(remark + used, "; ");
+    if (used + sizeof part >= CONVERGENCE_REMARK_MAX)
+        return;
+    if (used > 0) {
+        memcpy(remark + used, part, sizeof part);
+        used += sizeof part - 1;
+    }
     va_start(args, format);
     vsnprintf(remark + used, CONVERGENCE_REMARK_MAX - used, format, args);
     va_end(args);
