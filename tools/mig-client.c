@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/value.h"
-#include "io/credentials_cli.h"
 #include "io/loop.h"
+#include "io/net_cli.h"
 #include "io/sockopt.h"
 #include "io/unix_socket.h"
 #include "tunnel/raw_client.h"
@@ -19,7 +19,7 @@
 #include "wire/greeting.h"
 
 enum { DEFAULT_PORT = 9999, WAIT_MAX_MS = 24 * 3600 * 1000 };
-enum { OPTION_WINDOW = CREDENTIALS_OPTIONS_END, OPTION_CONTROL };
+enum { OPTION_WINDOW = NET_OPTIONS_END, OPTION_CONTROL };
 enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
 enum { QEMU_BUFFER_WANTED = 4 << 20 };
 
@@ -34,6 +34,7 @@ struct config {
     uint64_t window;
     bool raw;
     bool once;
+    struct net_options net;
     struct credentials_cli credentials;
 };
 
@@ -74,6 +75,9 @@ static const struct cli_option options[] = {
     { OPTION_WINDOW, "window", "SIZE",
       "bytes on their way in one direction of a channel,\n"
       "at most (64M)" },
+    NET_MPTCP_OPTION,
+    NET_CONGESTION_OPTION,
+    NET_DSCP_OPTION,
     CREDENTIALS_TLS_DIR_OPTION("client"),
     { CREDENTIALS_TLS_HOSTNAME, "tls-hostname", "NAME",
       "the name or address that the server's certificate\n"
@@ -125,6 +129,9 @@ on_option(void *arg, int key, const char *value)
         break;
     case 'r': config->raw = true; break;
     case '1': config->once = true; break;
+    case NET_MPTCP:
+    case NET_CONGESTION:
+    case NET_DSCP: return net_cli_take(&config->net, key, value);
     default: return credentials_cli_take(&config->credentials, key, value);
     }
     return NULL;
@@ -185,6 +192,7 @@ start_raw(struct client *client, const struct config *config)
             .loop = client->loop,
             .dest = config->dest,
             .tls = client->tls,
+            .net = &config->net,
             .unix_path = config->unix_path,
             .wait_ms = config->wait_ms,
             .once = config->once,
@@ -206,6 +214,7 @@ start_session(struct client *client, const struct config *config)
         .loop = client->loop,
         .dest = config->dest,
         .tls = client->tls,
+        .net = &config->net,
         .unix_path = config->unix_path,
         .name = config->name,
         .wait_ms = config->wait_ms,
@@ -241,12 +250,23 @@ load_credentials(struct client *client, const struct config *config)
     return false;
 }
 
+static bool
+check_net(struct net_options *net)
+{
+    char why[NET_WHY_MAX];
+
+    if (net_options_check(net, why) == 0)
+        return true;
+    log_warnx("%s", why);
+    return false;
+}
+
 static enum exit_status
-serve(struct client *client, const struct config *config)
+serve(struct client *client, struct config *config)
 {
     char dest[ADDRESS_TEXT_MAX];
 
-    if (!load_credentials(client, config))
+    if (!check_net(&config->net) || !load_credentials(client, config))
         return STATUS_FAILED;
     if (!(config->raw ? start_raw : start_session)(client, config))
         return STATUS_FAILED;

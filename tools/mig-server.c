@@ -9,8 +9,8 @@
 #include "base/harden.h"
 #include "base/log.h"
 #include "base/value.h"
-#include "io/credentials_cli.h"
 #include "io/loop.h"
+#include "io/net_cli.h"
 #include "io/unix_socket.h"
 #include "tunnel/door.h"
 #include "tunnel/raw_server.h"
@@ -20,7 +20,7 @@
 
 enum { DEFAULT_PORT = 9999, WAIT_MAX_MS = 24 * 3600 * 1000 };
 enum {
-    OPTION_QEMU_TLS = CREDENTIALS_OPTIONS_END,
+    OPTION_QEMU_TLS = NET_OPTIONS_END,
     OPTION_WINDOW,
     OPTION_ALLOW,
     OPTION_CONTROL,
@@ -40,6 +40,7 @@ struct config {
     bool qemu_tls;
     struct cidr allow[DOOR_ALLOW_MAX];
     size_t allow_count;
+    struct net_options net;
     struct credentials_cli credentials;
 };
 
@@ -87,6 +88,9 @@ static const struct cli_option options[] = {
       "let peers in from this network alone, such as\n"
       "192.0.2.0/24 or 2001:db8::7; may be given several\n"
       "times (from everywhere)" },
+    NET_MPTCP_OPTION,
+    NET_CONGESTION_OPTION,
+    NET_DSCP_OPTION,
     CREDENTIALS_TLS_DIR_OPTION("server"),
     { CREDENTIALS_TLS_ALLOW, "tls-allow", "PATTERN",
       "let in clients alone whose certificate has this\n"
@@ -142,6 +146,9 @@ on_option(void *arg, int key, const char *value)
     case '1': config->once = true; break;
     case OPTION_QEMU_TLS: config->qemu_tls = true; break;
     case OPTION_ALLOW: return take_allow(config, value);
+    case NET_MPTCP:
+    case NET_CONGESTION:
+    case NET_DSCP: return net_cli_take(&config->net, key, value);
     default: return credentials_cli_take(&config->credentials, key, value);
     }
     return NULL;
@@ -187,6 +194,7 @@ start_raw(struct server *server, const struct config *config,
             .loop = server->loop,
             .listen = config->listen,
             .tls = server->tls,
+            .net = &config->net,
             .allow = config->allow,
             .allow_count = config->allow_count,
             .unix_path = config->unix_path,
@@ -211,6 +219,7 @@ start_session(struct server *server, const struct config *config,
             .loop = server->loop,
             .listen = config->listen,
             .tls = server->tls,
+            .net = &config->net,
             .allow = config->allow,
             .allow_count = config->allow_count,
             .unix_path = config->unix_path,
@@ -240,12 +249,23 @@ load_credentials(struct server *server, const struct config *config)
     return false;
 }
 
+static bool
+check_net(struct net_options *net)
+{
+    char why[NET_WHY_MAX];
+
+    if (net_options_check(net, why) == 0)
+        return true;
+    log_warnx("%s", why);
+    return false;
+}
+
 static enum exit_status
-serve(struct server *server, const struct config *config)
+serve(struct server *server, struct config *config)
 {
     char why[LISTENER_WHY_MAX], listen[ADDRESS_TEXT_MAX];
 
-    if (!load_credentials(server, config))
+    if (!check_net(&config->net) || !load_credentials(server, config))
         return STATUS_FAILED;
     if (!(config->raw ? start_raw : start_session)(server, config, why)) {
         log_warnx("%s", why);

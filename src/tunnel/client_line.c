@@ -410,6 +410,7 @@ dial(struct client_line *line)
         line->options.loop,
         &(struct dialer_options){
             .address = line->options.dest,
+            .net = line->options.net,
             .wait_ms = line->deadline_ms > now ? line->deadline_ms - now : 0,
             .attempt_ms = ATTEMPT_MS,
             .on_done = on_dialled,

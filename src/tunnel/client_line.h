@@ -14,6 +14,7 @@
 
 struct client_line;
 struct loop;
+struct net_options;
 struct session_channel;
 struct tls;
 
@@ -21,7 +22,8 @@ struct client_line_options {
     struct loop *loop;
     const char *label; /* "session 3f2a", for log lines; outlives the line */
     struct address dest;
-    struct tls *tls; /* NULL for plain text; outlives the line */
+    struct tls *tls;               /* NULL for plain text; outlives the line */
+    const struct net_options *net; /* or NULL; outlives it */
     unsigned char session[SESSION_ID_BYTES];
     char name[VM_NAME_MAX + 1];
     uint32_t number;

@@ -13,6 +13,7 @@
 #include "io/unix_socket.h"
 
 struct loop;
+struct net_options;
 struct raw_client;
 struct tls;
 
@@ -20,6 +21,7 @@ struct raw_client_options {
     struct loop *loop;
     struct address dest;
     struct tls *tls; /* NULL for plain text; outlives the client */
+    const struct net_options *net; /* or NULL; outlives it */
     const char *unix_path;
     uint64_t wait_ms; /* how long to try to reach ${dest} */
     bool once;        /* done after the first migration */

@@ -15,14 +15,16 @@
 
 struct cidr;
 struct loop;
+struct net_options;
 struct raw_server;
 struct tls;
 
 struct raw_server_options {
     struct loop *loop;
     struct address listen;
-    struct tls *tls;          /* NULL for plain text; outlives the server */
-    const struct cidr *allow; /* see door_init */
+    struct tls *tls; /* NULL for plain text; outlives the server */
+    const struct net_options *net; /* or NULL; outlives it */
+    const struct cidr *allow;      /* see door_init */
     size_t allow_count;
     const char *unix_path;
     uint64_t wait_ms; /* how long a migration waits for QEMU to listen */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "io/loop.h"
+#include "io/net_options.h"
 #include "io/sockopt.h"
 #include "io/timer.h"
 #include "io/tls.h"
@@ -549,10 +550,11 @@ select_channel(struct server_session *session,
 }
 
 static void
-say_joined(const struct server_session *session, const char *peer)
+say_joined(const struct server_session *session, const char *peer, int fd)
 {
     log_info("%s: mig-client at %s has joined%s%s", session->label, peer,
              session->identity[0] != '\0' ? ", " : "", session->identity);
+    net_say(session->options.net, fd, session->label);
 }
 
 static void
@@ -582,6 +584,7 @@ server_session_admit(struct server_session *session, struct greeter *greeter)
                                       .channel = greeting->channel };
     enum reason refusal;
     uint64_t replay;
+    int fd;
     struct served *served = select_channel(session, greeting, &refusal);
 
     if (served != NULL) {
@@ -595,13 +598,14 @@ server_session_admit(struct server_session *session, struct greeter *greeter)
     if (refusal != REASON_NONE)
         return refusal;
     (void)greeter_answer(greeter, &answer); /* if it is gone, that will show */
-    sockopt_tcp_bulk(transport_fd(greeter_take(greeter)));
+    fd = transport_fd(greeter_take(greeter));
+    sockopt_tcp_bulk(fd);
     say_resumed(served, replay);
     if (served->number != 0) {
         connect_next(session);
     } else if (!session->ended) {
         if (!greeting->resume)
-            say_joined(session, greeter->peer);
+            say_joined(session, greeter->peer, fd);
         timer_start(session->look, 0);
     }
     return REASON_NONE;

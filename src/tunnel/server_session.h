@@ -12,6 +12,7 @@
 struct greeter;
 struct helper_talk;
 struct loop;
+struct net_options;
 struct server_session;
 struct spent_sockets;
 
@@ -20,14 +21,15 @@ struct server_session_options {
     const char *unix_path; /* the destination QEMU's socket; copied */
     unsigned char id[SESSION_ID_BYTES];
     char name[VM_NAME_MAX + 1];
-    const char *identity;        /* whom the client has proved to be; copied */
-    uint64_t wait_ms;            /* for QEMU, once the source has connected */
-    uint64_t resume_timeout_ms;  /* for a lost transport */
-    uint64_t linger_ms;          /* for a client to hear of the end */
-    uint32_t window;             /* bytes */
-    struct spent_sockets *spent; /* shared with the owner's other sessions */
-    struct helper_talk *talk;    /* the owner's, for helpers; NULL without; no
-                                    other session may begin in it meanwhile */
+    const char *identity;       /* whom the client has proved to be; copied */
+    uint64_t wait_ms;           /* for QEMU, once the source has connected */
+    uint64_t resume_timeout_ms; /* for a lost transport */
+    uint64_t linger_ms;         /* for a client to hear of the end */
+    uint32_t window;            /* bytes */
+    const struct net_options *net; /* or NULL; outlives it */
+    struct spent_sockets *spent;   /* shared with the owner's other sessions */
+    struct helper_talk *talk;      /* the owner's, for helpers; NULL without; no
+                                      other session may begin in it meanwhile */
 
     /**
      * is_control(arg, path):

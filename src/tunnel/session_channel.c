@@ -542,6 +542,12 @@ session_channel_take_local(struct session_channel *channel)
     return local;
 }
 
+int
+session_channel_fd(const struct session_channel *channel)
+{
+    return channel->net != NULL ? transport_fd(channel->net) : -1;
+}
+
 bool
 session_channel_connected(const struct session_channel *channel)
 {

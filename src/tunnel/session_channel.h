@@ -142,6 +142,13 @@ void session_channel_close_transport(struct session_channel *channel);
 struct transport *session_channel_take_local(struct session_channel *channel);
 
 /**
+ * session_channel_fd(channel):
+ * Return the descriptor of the transport, which stays its own, or -1 without
+ * one.
+ */
+int session_channel_fd(const struct session_channel *channel);
+
+/**
  * session_channel_connected(channel):
  * session_channel_complete(channel):
  * session_channel_ended(channel):

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "io/listener.h"
 #include "io/loop.h"
+#include "io/net_options.h"
 #include "io/timer.h"
 #include "io/transport.h"
 #include "io/unix_socket.h"
@@ -363,6 +364,7 @@ line_new(struct session_client *client, uint32_t number, uint64_t wait_ms,
     options.label = client->label;
     options.dest = client->options.dest;
     options.tls = client->options.tls;
+    options.net = client->options.net;
     options.number = number;
     options.window = client->options.window;
     options.wait_ms = wait_ms;
@@ -524,6 +526,9 @@ on_line_up(void *arg)
     begin_talk(client);
     log_info("%s: joined mig-server at %s, waiting for the destination's QEMU",
              client->label, address_text(dest, &client->options.dest));
+    net_say(client->options.net,
+            session_channel_fd(client_line_channel(client->line)),
+            client->label);
 }
 
 static void

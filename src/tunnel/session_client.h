@@ -9,6 +9,7 @@
 #include "base/exit_status.h"
 
 struct loop;
+struct net_options;
 struct session_client;
 struct tls;
 
@@ -16,6 +17,7 @@ struct session_client_options {
     struct loop *loop;
     struct address dest;
     struct tls *tls; /* NULL for plain text; outlives the client */
+    const struct net_options *net; /* or NULL; outlives it */
     const char *unix_path;
     const char *name; /* of the VM, valid; "" for none */
     uint64_t wait_ms; /* how long to try to reach ${dest} at first */

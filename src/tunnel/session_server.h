@@ -12,14 +12,16 @@
 
 struct cidr;
 struct loop;
+struct net_options;
 struct session_server;
 struct tls;
 
 struct session_server_options {
     struct loop *loop;
     struct address listen;
-    struct tls *tls;          /* NULL for plain text; outlives the server */
-    const struct cidr *allow; /* see door_init */
+    struct tls *tls; /* NULL for plain text; outlives the server */
+    const struct net_options *net; /* or NULL; outlives it */
+    const struct cidr *allow;      /* see door_init */
     size_t allow_count;
     const char *unix_path; /* "%n" in it stands for the VM's name */
     uint64_t wait_ms;
