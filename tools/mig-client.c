@@ -13,13 +13,15 @@
 #include "io/net_cli.h"
 #include "io/sockopt.h"
 #include "io/unix_socket.h"
+#include "tunnel/bandwidth_request.h"
 #include "tunnel/raw_client.h"
 #include "tunnel/session_client.h"
+#include "wire/bucket.h"
 #include "wire/control_line.h"
 #include "wire/greeting.h"
 
 enum { DEFAULT_PORT = 9999, WAIT_MAX_MS = 24 * 3600 * 1000 };
-enum { OPTION_WINDOW = NET_OPTIONS_END, OPTION_CONTROL };
+enum { OPTION_WINDOW = NET_OPTIONS_END, OPTION_CONTROL, OPTION_SET_BANDWIDTH };
 enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
 enum { QEMU_BUFFER_WANTED = 4 << 20 };
 
@@ -32,9 +34,11 @@ struct config {
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
     uint64_t window;
+    bool set_bandwidth; /* of a client that runs; nothing else is done: */
+    uint64_t new_bandwidth;
     bool raw;
     bool once;
-    struct net_options net;
+    struct net_cli net;
     struct credentials_cli credentials;
 };
 
@@ -44,6 +48,7 @@ struct client {
     struct raw_client *raw;         /* one of these two, */
     struct session_client *session; /* by --raw */
     char program[CONTROL_PROGRAM_MAX];
+    struct bucket bandwidth;
     enum exit_status status;
 };
 
@@ -78,6 +83,11 @@ static const struct cli_option options[] = {
     NET_MPTCP_OPTION,
     NET_CONGESTION_OPTION,
     NET_DSCP_OPTION,
+    NET_BANDWIDTH_OPTION,
+    { OPTION_SET_BANDWIDTH, "set-bandwidth", "RATE",
+      "change the bandwidth of the mig-client or mig-server\n"
+      "that runs here with this --unix, or this --control;\n"
+      "0 for no limit; and exit" },
     CREDENTIALS_TLS_DIR_OPTION("client"),
     { CREDENTIALS_TLS_HOSTNAME, "tls-hostname", "NAME",
       "the name or address that the server's certificate\n"
@@ -129,9 +139,13 @@ on_option(void *arg, int key, const char *value)
         break;
     case 'r': config->raw = true; break;
     case '1': config->once = true; break;
+    case OPTION_SET_BANDWIDTH:
+        config->set_bandwidth = true;
+        return net_cli_rate(value, &config->new_bandwidth);
     case NET_MPTCP:
     case NET_CONGESTION:
-    case NET_DSCP: return net_cli_take(&config->net, key, value);
+    case NET_DSCP:
+    case NET_BANDWIDTH: return net_cli_take(&config->net, key, value);
     default: return credentials_cli_take(&config->credentials, key, value);
     }
     return NULL;
@@ -192,7 +206,8 @@ start_raw(struct client *client, const struct config *config)
             .loop = client->loop,
             .dest = config->dest,
             .tls = client->tls,
-            .net = &config->net,
+            .net = &config->net.options,
+            .bandwidth = &client->bandwidth,
             .unix_path = config->unix_path,
             .wait_ms = config->wait_ms,
             .once = config->once,
@@ -214,7 +229,8 @@ start_session(struct client *client, const struct config *config)
         .loop = client->loop,
         .dest = config->dest,
         .tls = client->tls,
-        .net = &config->net,
+        .net = &config->net.options,
+        .bandwidth = &client->bandwidth,
         .unix_path = config->unix_path,
         .name = config->name,
         .wait_ms = config->wait_ms,
@@ -261,12 +277,37 @@ check_net(struct net_options *net)
     return false;
 }
 
+/* Why --set-bandwidth does not go with the rest, or NULL. */
+static const char *
+set_bandwidth_clash(const struct config *config)
+{
+    if (config->control_path[0] == '\0' || config->raw)
+        return "--set-bandwidth needs a control socket: not with --raw or "
+               "--control none";
+    if (config->dest.host[0] != '\0')
+        return "--set-bandwidth is for one that runs: not with --dest";
+    return NULL;
+}
+
+static enum exit_status
+set_bandwidth(const struct config *config)
+{
+    char program[CONTROL_PROGRAM_MAX], why[SOCKET_WHY_MAX];
+
+    snprintf(program, sizeof program, "mig-client %s", cli_version());
+    if (bandwidth_request(config->control_path, program, config->new_bandwidth,
+                          why) == 0)
+        return STATUS_DONE;
+    log_warnx("%s", why);
+    return STATUS_FAILED;
+}
+
 static enum exit_status
 serve(struct client *client, struct config *config)
 {
     char dest[ADDRESS_TEXT_MAX];
 
-    if (!check_net(&config->net) || !load_credentials(client, config))
+    if (!check_net(&config->net.options) || !load_credentials(client, config))
         return STATUS_FAILED;
     if (!(config->raw ? start_raw : start_session)(client, config))
         return STATUS_FAILED;
@@ -318,18 +359,24 @@ main(int argc, char **argv)
     case CLI_USAGE: return STATUS_USAGE;
     case CLI_RUN: break;
     }
+    clash = choose_control(&config);
+    if (clash != NULL)
+        return cli_error(&cli, "%s", clash);
+    if (config.set_bandwidth) {
+        clash = set_bandwidth_clash(&config);
+        return clash != NULL ? cli_error(&cli, "%s", clash)
+                             : (int)set_bandwidth(&config);
+    }
     if (config.dest.host[0] == '\0')
         return cli_error(&cli, "--dest is needed: the host that mig-server "
                                "runs on");
     if (config.raw && config.name[0] != '\0')
         return cli_error(&cli, "--name needs sessions: not with --raw");
-    clash = choose_control(&config);
-    if (clash != NULL)
-        return cli_error(&cli, "%s", clash);
     clash = credentials_cli_check(&config.credentials);
     if (clash != NULL)
         return cli_error(&cli, "%s", clash);
     fd_raise_limit();
+    bucket_init(&client.bandwidth, config.net.bandwidth);
     client.loop = loop_new();
     if (client.loop == NULL ||
         loop_on_signals(client.loop, on_signal, &client) != 0)

@@ -15,6 +15,7 @@
 #include "tunnel/door.h"
 #include "tunnel/raw_server.h"
 #include "tunnel/session_server.h"
+#include "wire/bucket.h"
 #include "wire/control_line.h"
 #include "wire/vm_path.h"
 
@@ -40,7 +41,7 @@ struct config {
     bool qemu_tls;
     struct cidr allow[DOOR_ALLOW_MAX];
     size_t allow_count;
-    struct net_options net;
+    struct net_cli net;
     struct credentials_cli credentials;
 };
 
@@ -50,6 +51,7 @@ struct server {
     struct raw_server *raw;         /* one of these two, */
     struct session_server *session; /* by --raw */
     char program[CONTROL_PROGRAM_MAX];
+    struct bucket bandwidth;
     enum exit_status status;
 };
 
@@ -91,6 +93,7 @@ static const struct cli_option options[] = {
     NET_MPTCP_OPTION,
     NET_CONGESTION_OPTION,
     NET_DSCP_OPTION,
+    NET_BANDWIDTH_OPTION,
     CREDENTIALS_TLS_DIR_OPTION("server"),
     { CREDENTIALS_TLS_ALLOW, "tls-allow", "PATTERN",
       "let in clients alone whose certificate has this\n"
@@ -148,7 +151,8 @@ on_option(void *arg, int key, const char *value)
     case OPTION_ALLOW: return take_allow(config, value);
     case NET_MPTCP:
     case NET_CONGESTION:
-    case NET_DSCP: return net_cli_take(&config->net, key, value);
+    case NET_DSCP:
+    case NET_BANDWIDTH: return net_cli_take(&config->net, key, value);
     default: return credentials_cli_take(&config->credentials, key, value);
     }
     return NULL;
@@ -194,7 +198,8 @@ start_raw(struct server *server, const struct config *config,
             .loop = server->loop,
             .listen = config->listen,
             .tls = server->tls,
-            .net = &config->net,
+            .net = &config->net.options,
+            .bandwidth = &server->bandwidth,
             .allow = config->allow,
             .allow_count = config->allow_count,
             .unix_path = config->unix_path,
@@ -219,7 +224,8 @@ start_session(struct server *server, const struct config *config,
             .loop = server->loop,
             .listen = config->listen,
             .tls = server->tls,
-            .net = &config->net,
+            .net = &config->net.options,
+            .bandwidth = &server->bandwidth,
             .allow = config->allow,
             .allow_count = config->allow_count,
             .unix_path = config->unix_path,
@@ -265,7 +271,7 @@ serve(struct server *server, struct config *config)
 {
     char why[LISTENER_WHY_MAX], listen[ADDRESS_TEXT_MAX];
 
-    if (!check_net(&config->net) || !load_credentials(server, config))
+    if (!check_net(&config->net.options) || !load_credentials(server, config))
         return STATUS_FAILED;
     if (!(config->raw ? start_raw : start_session)(server, config, why)) {
         log_warnx("%s", why);
@@ -367,6 +373,7 @@ main(int argc, char **argv)
     if (clash != NULL)
         return cli_error(&cli, "%s", clash);
     fd_raise_limit();
+    bucket_init(&server.bandwidth, config.net.bandwidth);
     server.loop = loop_new();
     if (server.loop == NULL ||
         loop_on_signals(server.loop, on_signal, &server) != 0)

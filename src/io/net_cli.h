@@ -12,6 +12,7 @@ enum {
     NET_MPTCP = CREDENTIALS_OPTIONS_END,
     NET_CONGESTION,
     NET_DSCP,
+    NET_BANDWIDTH,
     NET_OPTIONS_END,
 };
 
@@ -29,13 +30,28 @@ enum {
     { NET_DSCP, "dscp", "VALUE",                                              \
       "mark packets for the routers on the way: 0 to 63, or\n"                \
       "a name such as af11, cs1 or ef (unmarked)" }
+#define NET_BANDWIDTH_OPTION                                                  \
+    { NET_BANDWIDTH, "bandwidth", "RATE",                                     \
+      "send at most so many bytes a second to the other\n"                    \
+      "host, such as 50M or 500Mbit (no limit)" }
 /* clang-format on */
 
+struct net_cli {
+    struct net_options options;
+    uint64_t bandwidth; /* bytes a second; 0 is no limit */
+};
+
 /**
- * net_cli_take(net, key, value):
+ * net_cli_take(cli, key, value):
  * Take the option ${key}, one of the above, with ${value}.  Return NULL, or a
  * static text that says what was expected.
  */
-const char *net_cli_take(struct net_options *net, int key, const char *value);
+const char *net_cli_take(struct net_cli *cli, int key, const char *value);
+
+/**
+ * net_cli_rate(value, rate):
+ * Take a bandwidth of any option: as net_cli_take.
+ */
+const char *net_cli_rate(const char *value, uint64_t *rate);
 
 #endif

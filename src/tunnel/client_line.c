@@ -485,6 +485,7 @@ client_line_new(const struct client_line_options *options)
         .loop = options->loop,
         .number = options->number,
         .window = options->window,
+        .bandwidth = options->number != 0 ? options->bandwidth : NULL,
         .on_lost = on_channel_lost,
         .on_finished = NULL, /* the server closes: see on_channel_lost */
         .on_failed = on_channel_failed,

@@ -12,6 +12,7 @@
 #include "wire/greeting.h"
 #include "wire/reason.h"
 
+struct bucket;
 struct client_line;
 struct loop;
 struct net_options;
@@ -24,6 +25,7 @@ struct client_line_options {
     struct address dest;
     struct tls *tls;               /* NULL for plain text; outlives the line */
     const struct net_options *net; /* or NULL; outlives it */
+    struct bucket *bandwidth;      /* of what goes out; NULL: no limit */
     unsigned char session[SESSION_ID_BYTES];
     char name[VM_NAME_MAX + 1];
     uint32_t number;

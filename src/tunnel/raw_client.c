@@ -315,6 +315,7 @@ raw_client_new(const struct raw_client_options *options,
     client->end = raw_end_new(&(struct raw_end_options){
         .loop = options->loop,
         .source = SIDE_QEMU,
+        .bandwidth = options->bandwidth,
         .hold_ms = HOLD_MS,
         .once = options->once,
         .on_done = options->on_done,

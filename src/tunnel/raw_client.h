@@ -12,6 +12,7 @@
 #include "base/exit_status.h"
 #include "io/unix_socket.h"
 
+struct bucket;
 struct loop;
 struct net_options;
 struct raw_client;
@@ -22,6 +23,7 @@ struct raw_client_options {
     struct address dest;
     struct tls *tls; /* NULL for plain text; outlives the client */
     const struct net_options *net; /* or NULL; outlives it */
+    struct bucket *bandwidth;      /* of what goes out; NULL: no limit */
     const char *unix_path;
     uint64_t wait_ms; /* how long to try to reach ${dest} */
     bool once;        /* done after the first migration */

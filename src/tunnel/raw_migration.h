@@ -16,12 +16,14 @@
 
 #include "tunnel/relay.h"
 
+struct bucket;
 struct raw_migration;
 
 struct raw_migration_options {
     struct loop *loop;
-    enum side source; /* the side where the stream comes from */
-    uint64_t hold_ms; /* see above; 0 at the destination */
+    enum side source;         /* the side where the stream comes from */
+    struct bucket *bandwidth; /* of what goes out; NULL: no limit */
+    uint64_t hold_ms;         /* see above; 0 at the destination */
 
     /**
      * on_broken(arg):

@@ -430,6 +430,7 @@ raw_server_new(const struct raw_server_options *options,
     server->end = raw_end_new(&(struct raw_end_options){
         .loop = options->loop,
         .source = SIDE_NET,
+        .bandwidth = options->bandwidth,
         .once = options->once,
         .on_done = options->on_done,
         .done_arg = options->arg,

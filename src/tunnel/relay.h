@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bucket;
 struct loop;
 struct relay;
 struct transport;
@@ -36,8 +37,9 @@ struct relay_report {
 struct relay_options {
     struct loop *loop;
     struct transport *sides[SIDES];
-    const void *early;  /* bytes that were read from SIDE_NET already */
-    size_t early_bytes; /* at most 4096 */
+    const void *early;        /* bytes that were read from SIDE_NET already */
+    size_t early_bytes;       /* at most 4096 */
+    struct bucket *bandwidth; /* of what goes out; NULL: no limit */
 
     /**
      * on_end(arg, relay):

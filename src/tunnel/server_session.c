@@ -491,6 +491,7 @@ served_new(struct server_session *session)
         .loop = session->options.loop,
         .number = served->number,
         .window = session->options.window,
+        .bandwidth = served->number != 0 ? session->options.bandwidth : NULL,
         .on_lost = on_lost,
         .on_finished = on_finished,
         .on_failed = on_failed,

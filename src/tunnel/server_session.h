@@ -9,6 +9,7 @@
 #include "wire/greeting.h"
 #include "wire/reason.h"
 
+struct bucket;
 struct greeter;
 struct helper_talk;
 struct loop;
@@ -27,6 +28,7 @@ struct server_session_options {
     uint64_t linger_ms;         /* for a client to hear of the end */
     uint32_t window;            /* bytes */
     const struct net_options *net; /* or NULL; outlives it */
+    struct bucket *bandwidth;      /* of what goes out; NULL: no limit */
     struct spent_sockets *spent;   /* shared with the owner's other sessions */
     struct helper_talk *talk;      /* the owner's, for helpers; NULL without; no
                                       other session may begin in it meanwhile */

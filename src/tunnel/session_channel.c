@@ -13,6 +13,7 @@
 #include "tunnel/frame_writer.h"
 #include "tunnel/ring.h"
 #include "tunnel/tail.h"
+#include "wire/bucket.h"
 #include "wire/channel.h"
 #include "wire/pace.h"
 #include "wire/verdict.h"
@@ -56,6 +57,8 @@ struct session_channel {
     struct frame_writer writer;
     struct timer *timer;
     struct timer *ack_timer; /* for an ACK that waits for more */
+    struct timer *turn;      /* when the bandwidth lets this channel send */
+    struct bucket_user user; /* of the bandwidth */
     bool local_blocked;      /* it took less than it was offered */
     bool local_drained;      /* there was nothing more to read */
     bool local_failed;       /* it can't be read or written any more */
@@ -82,12 +85,38 @@ now_us(const struct session_channel *channel)
     return loop_now_us(channel->options.loop);
 }
 
+/* Bytes that the bandwidth lets go now; if none, come back in *${wait_us}. */
+static uint64_t
+may_send(const struct session_channel *channel, uint64_t *wait_us)
+{
+    if (channel->options.bandwidth == NULL ||
+        bucket_rate(channel->options.bandwidth) == 0)
+        return UINT64_MAX;
+    return bucket_ask(channel->options.bandwidth, &channel->user,
+                      now_us(channel), wait_us);
+}
+
+/*
+ * With a limit no more is read than may be sent: what waits here comes on top
+ * of the downtime.  Last words are few, and there is nobody any more who would
+ * wait with them.
+ */
 static uint64_t
 may_read(const struct session_channel *channel)
 {
+    const struct channel_out *out = &channel->machine.out;
+    uint64_t may =
+        channel_may_queue(&channel->machine, pace_window(&channel->pace));
+    uint64_t unsent = out->queued - out->sent, send, wait_us;
+
     if (channel->failing && !channel->local_failed)
         return 0;
-    return channel_may_queue(&channel->machine, pace_window(&channel->pace));
+    if (may == 0 || channel->local_failed)
+        return may;
+    send = may_send(channel, &wait_us);
+    if (send <= unsent)
+        return 0;
+    return may < send - unsent ? may : send - unsent;
 }
 
 /* A window that is nearly full is not filled in small pieces. */
@@ -95,9 +124,12 @@ static bool
 wants_local_read(const struct session_channel *channel)
 {
     uint64_t may = may_read(channel);
+    uint64_t window =
+        channel_may_queue(&channel->machine, pace_window(&channel->pace));
 
-    return may >= READ_MIN_BYTES || (may > 0 && channel->machine.out.queued ==
-                                                    channel->machine.out.acked);
+    return may > 0 &&
+           (window >= READ_MIN_BYTES ||
+            channel->machine.out.queued == channel->machine.out.acked);
 }
 
 /* Return whether there may be more. */
@@ -250,15 +282,20 @@ read_net(struct session_channel *channel)
 static void
 write_net(struct session_channel *channel)
 {
-    uint64_t sent = channel->machine.out.sent;
+    uint64_t sent = channel->machine.out.sent, wait_us;
 
     if (channel->net == NULL || channel->lost != NULL)
         return;
+    channel_allow(&channel->machine, may_send(channel, &wait_us));
     if (frame_writer_step(&channel->writer, channel->net, &channel->machine,
                           &channel->out) != 0)
         lose_net(channel);
-    if (channel->machine.out.sent != sent)
-        pace_sent(&channel->pace, now_us(channel), channel->machine.out.sent);
+    if (channel->machine.out.sent == sent)
+        return;
+    pace_sent(&channel->pace, now_us(channel), channel->machine.out.sent);
+    if (channel->options.bandwidth != NULL)
+        bucket_spend(channel->options.bandwidth, &channel->user,
+                     now_us(channel), channel->machine.out.sent - sent);
 }
 
 static void
@@ -266,6 +303,7 @@ close_net(struct session_channel *channel, bool in_order)
 {
     timer_stop(channel->timer);
     timer_stop(channel->ack_timer);
+    timer_stop(channel->turn);
     if (in_order)
         transport_free(channel->net);
     else
@@ -274,10 +312,26 @@ close_net(struct session_channel *channel, bool in_order)
     channel_detach(&channel->machine);
 }
 
+/* What the bandwidth holds back goes on by itself. */
+static void
+await_turn(struct session_channel *channel)
+{
+    uint64_t wait_us = 0;
+
+    if (channel->options.bandwidth == NULL || channel->net == NULL ||
+        timer_pending(channel->turn))
+        return;
+    if (may_send(channel, &wait_us) == 0)
+        timer_start(channel->turn, (wait_us + 999) / 1000);
+    else if (channel_held(&channel->machine) && !channel->writer.blocked)
+        timer_start(channel->turn, 0);
+}
+
 /* The one place that says what is waited for. */
 static void
 rearm(struct session_channel *channel)
 {
+    await_turn(channel);
     if (channel->net != NULL)
         transport_want(channel->net, !channel->deaf, channel->writer.blocked);
     if (channel->local != NULL)
@@ -363,6 +417,15 @@ on_ack_timer(void *arg)
 }
 
 static void
+on_turn(void *arg)
+{
+    struct session_channel *channel = arg;
+
+    step(channel, false);
+    settle(channel);
+}
+
+static void
 on_net_ready(void *arg, bool readable, bool writable)
 {
     struct session_channel *channel = arg;
@@ -417,7 +480,9 @@ session_channel_new(const struct session_channel_options *options)
     channel_hold_acks(&channel->machine, ACK_BYTES);
     channel->timer = timer_new(options->loop, on_timer, channel);
     channel->ack_timer = timer_new(options->loop, on_ack_timer, channel);
+    channel->turn = timer_new(options->loop, on_turn, channel);
     if (channel->timer == NULL || channel->ack_timer == NULL ||
+        channel->turn == NULL ||
         ring_init(&channel->out, RING_FIRST_BYTES) != 0 ||
         ring_init(&channel->in, RING_FIRST_BYTES) != 0) {
         session_channel_free(channel);
@@ -434,6 +499,7 @@ session_channel_free(struct session_channel *channel)
         return;
     timer_free(channel->timer);
     timer_free(channel->ack_timer);
+    timer_free(channel->turn);
     transport_free(channel->net);
     transport_free(channel->local);
     ring_fini(&channel->out);

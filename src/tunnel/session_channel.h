@@ -13,6 +13,7 @@
 #include "wire/greeting.h"
 #include "wire/reason.h"
 
+struct bucket;
 struct loop;
 struct session_channel;
 struct transport;
@@ -21,6 +22,7 @@ struct session_channel_options {
     struct loop *loop;
     uint32_t number;
     uint32_t window; /* bytes, the most that is on its way in one direction */
+    struct bucket *bandwidth; /* of what goes out, shared; NULL: no limit */
 
     /**
      * on_lost(arg, why, in_order):

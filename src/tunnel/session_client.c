@@ -365,6 +365,7 @@ line_new(struct session_client *client, uint32_t number, uint64_t wait_ms,
     options.dest = client->options.dest;
     options.tls = client->options.tls;
     options.net = client->options.net;
+    options.bandwidth = client->options.bandwidth;
     options.number = number;
     options.window = client->options.window;
     options.wait_ms = wait_ms;
@@ -666,6 +667,7 @@ open_talk(struct session_client *client)
         .path = client->options.control_path,
         .program = client->options.program,
         .needed = client->options.control_needed,
+        .bandwidth = client->options.bandwidth,
     };
     char why[SOCKET_WHY_MAX];
 

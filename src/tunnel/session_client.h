@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/exit_status.h"
 
+struct bucket;
 struct loop;
 struct net_options;
 struct session_client;
@@ -18,6 +19,7 @@ struct session_client_options {
     struct address dest;
     struct tls *tls; /* NULL for plain text; outlives the client */
     const struct net_options *net; /* or NULL; outlives it */
+    struct bucket *bandwidth;      /* of what goes out; NULL: no limit */
     const char *unix_path;
     const char *name; /* of the VM, valid; "" for none */
     uint64_t wait_ms; /* how long to try to reach ${dest} at first */

@@ -163,6 +163,7 @@ talk_options(const struct session_server *server, const char *path)
         .path = path,
         .program = server->options.program,
         .needed = server->options.control_needed,
+        .bandwidth = server->options.bandwidth,
     };
 }
 
@@ -275,6 +276,7 @@ begin(struct session_server *server, const struct client_greeting *greeting,
                                           : server->options.resume_timeout_ms,
         .window = server->options.window,
         .net = server->options.net,
+        .bandwidth = server->options.bandwidth,
         .spent = &server->spent,
         .is_control = is_control,
         .on_ended = on_ended,

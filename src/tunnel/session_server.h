@@ -10,6 +10,7 @@
 #include "base/exit_status.h"
 #include "io/listener.h"
 
+struct bucket;
 struct cidr;
 struct loop;
 struct net_options;
@@ -21,6 +22,7 @@ struct session_server_options {
     struct address listen;
     struct tls *tls; /* NULL for plain text; outlives the server */
     const struct net_options *net; /* or NULL; outlives it */
+    struct bucket *bandwidth;      /* of what goes out; NULL: no limit */
     const struct cidr *allow;      /* see door_init */
     size_t allow_count;
     const char *unix_path; /* "%n" in it stands for the VM's name */

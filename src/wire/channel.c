@@ -16,7 +16,7 @@
 void
 channel_init(struct channel *channel, uint32_t room)
 {
-    *channel = (struct channel){ .room = room };
+    *channel = (struct channel){ .room = room, .allowed = UINT64_MAX };
 }
 
 void
@@ -207,18 +207,44 @@ channel_reset(struct channel *channel, enum reason reason)
         channel->reset = reason;
 }
 
+/* Bytes of the stream that the peer has room for. */
+static uint64_t
+may_send(const struct channel *channel)
+{
+    const struct channel_out *out = &channel->out;
+    uint64_t waiting = out->queued - out->sent;
+    uint64_t room = out->acked + channel->peer_room - out->sent;
+
+    return waiting < room ? waiting : room;
+}
+
+void
+channel_allow(struct channel *channel, uint64_t bytes)
+{
+    channel->allowed = bytes;
+}
+
+bool
+channel_held(const struct channel *channel)
+{
+    return channel->attached && !channel->reset_sent && channel->allowed == 0 &&
+           may_send(channel) > 0;
+}
+
 static bool
 next_data(struct channel *channel, struct frame *frame)
 {
     struct channel_out *out = &channel->out;
-    uint64_t waiting = out->queued - out->sent;
-    uint64_t allowed = out->acked + channel->peer_room - out->sent;
-    uint64_t length = waiting < allowed ? waiting : allowed;
+    uint64_t length = may_send(channel);
 
+    if (length > channel->allowed)
+        length = channel->allowed;
     if (length == 0)
         return false;
     if (length > FRAME_DATA_MAX)
         length = FRAME_DATA_MAX;
+    if (channel->allowed != UINT64_MAX)
+        channel->allowed -= length;
     *frame = (struct frame){ .type = FRAME_DATA,
                              .length = (uint32_t)length,
                              .offset = out->sent };
@@ -318,7 +344,7 @@ next_ping(struct channel *channel, struct frame *frame)
 static bool
 next_reset(struct channel *channel, struct frame *frame)
 {
-    if (channel->reset == REASON_NONE)
+    if (channel->reset == REASON_NONE || channel_held(channel))
         return false;
     *frame =
         (struct frame){ .type = FRAME_RESET, .code = (uint16_t)channel->reset };

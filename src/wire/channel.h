@@ -56,6 +56,7 @@ struct channel {
     uint32_t peer_room; /* and so many can the peer */
     uint32_t ack_bytes; /* fewer are not acknowledged by themselves */
     bool ack_now;       /* but now they are */
+    uint64_t allowed;   /* payload that may be sent before it is allowed more */
     bool attached;
     enum reason reset; /* to be sent to the peer, then nothing more */
     bool reset_sent;
@@ -161,6 +162,16 @@ void channel_fin_delivered(struct channel *channel);
  * be on their way: 0 after the end.
  */
 uint64_t channel_may_queue(const struct channel *channel, uint64_t window);
+
+/**
+ * channel_allow(channel, bytes):
+ * channel_held(channel):
+ * Send ${bytes} of payload at most from now on: everything unless this is
+ * called.  Return whether there is some that could be sent but for this; what
+ * follows it in the stream waits for it, and nothing else does.
+ */
+void channel_allow(struct channel *channel, uint64_t bytes);
+bool channel_held(const struct channel *channel);
 
 /**
  * channel_queue(channel, bytes):

@@ -50,6 +50,7 @@ side_open(struct sides *rig, struct side *side, uint32_t window)
         .loop = rig->stage.loop,
         .number = 1,
         .window = window,
+        .bandwidth = &rig->bandwidth,
         .on_lost = on_lost,
         .on_finished = side->is_server ? on_server_finished : NULL,
         .on_failed = on_failed,

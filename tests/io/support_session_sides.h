@@ -14,6 +14,7 @@
 #include "support_session_wire.h"
 #include "support_stage.h"
 #include "tunnel/session_channel.h"
+#include "wire/bucket.h"
 
 enum { SIDES_WINDOW = 1 << 20, SIDES_SOCKET_BYTES = 16 << 10 };
 
@@ -33,6 +34,7 @@ struct side {
 
 struct sides {
     struct stage stage;
+    struct bucket bandwidth; /* of both sides; no limit at first */
     struct side side[2];
     struct session_wire wire;
     bool wired;

@@ -234,20 +234,28 @@ what_mptcp_sockets_lack_does_no_harm(void **state)
 static void
 options_are_taken_or_refused(void **state)
 {
-    struct net_options net = { 0 };
+    struct net_cli cli = { .bandwidth = 0 };
+    struct net_options *net = &cli.options;
 
     (void)state;
-    assert_null(net_cli_take(&net, NET_MPTCP, NULL));
-    assert_true(net.mptcp);
-    assert_null(net_cli_take(&net, NET_CONGESTION, "fifteen-letters"));
-    assert_string_equal(net.congestion, "fifteen-letters");
-    assert_non_null(net_cli_take(&net, NET_CONGESTION, "sixteen--letters"));
-    assert_non_null(net_cli_take(&net, NET_CONGESTION, ""));
-    assert_string_equal(net.congestion, "fifteen-letters");
-    assert_null(net_cli_take(&net, NET_DSCP, "ef"));
-    assert_int_equal(net.dscp, EF);
-    assert_non_null(net_cli_take(&net, NET_DSCP, "64"));
-    assert_int_equal(net.dscp, EF);
+    assert_null(net_cli_take(&cli, NET_MPTCP, NULL));
+    assert_true(net->mptcp);
+    assert_null(net_cli_take(&cli, NET_CONGESTION, "fifteen-letters"));
+    assert_string_equal(net->congestion, "fifteen-letters");
+    assert_non_null(net_cli_take(&cli, NET_CONGESTION, "sixteen--letters"));
+    assert_non_null(net_cli_take(&cli, NET_CONGESTION, ""));
+    assert_string_equal(net->congestion, "fifteen-letters");
+    assert_null(net_cli_take(&cli, NET_DSCP, "ef"));
+    assert_int_equal(net->dscp, EF);
+    assert_non_null(net_cli_take(&cli, NET_DSCP, "64"));
+    assert_int_equal(net->dscp, EF);
+    assert_null(net_cli_take(&cli, NET_BANDWIDTH, "16K"));
+    assert_int_equal(cli.bandwidth, 16 << 10);
+    assert_non_null(net_cli_take(&cli, NET_BANDWIDTH, "16383"));
+    assert_non_null(net_cli_take(&cli, NET_BANDWIDTH, "fast"));
+    assert_int_equal(cli.bandwidth, 16 << 10);
+    assert_null(net_cli_take(&cli, NET_BANDWIDTH, "0"));
+    assert_int_equal(cli.bandwidth, 0);
 }
 
 int

@@ -940,6 +940,52 @@ nothing_waits_to_be_acknowledged_without_a_transport(void **state)
     assert_false(channel_ack_waits(&channel));
 }
 
+static void
+payload_that_is_not_allowed_waits_and_nothing_else_does(void **state)
+{
+    struct channel channel;
+
+    (void)state;
+    begin(&channel);
+    assert_false(channel_held(&channel));
+    channel_allow(&channel, 0);
+    assert_false(channel_held(&channel)); /* there is nothing to hold */
+    channel_queue(&channel, 100);
+    channel_end(&channel);
+    channel_reset(&channel, REASON_CANCELLED);
+    assert_true(channel_held(&channel));
+    take_data(&channel, 0, 10);
+    channel_delivered(&channel, 10);
+    assert_int_equal(take(&channel, FRAME_PING, 7, 0), REASON_NONE);
+    assert_next(&channel, FRAME_PONG, 7, 0);
+    assert_next(&channel, FRAME_ACK, 10, 0);
+    assert_nothing_next(&channel);
+    channel_allow(&channel, 60);
+    assert_false(channel_held(&channel));
+    assert_next(&channel, FRAME_DATA, 0, 60);
+    assert_nothing_next(&channel);
+    channel_allow(&channel, UINT64_MAX);
+    assert_next(&channel, FRAME_DATA, 60, 40);
+    assert_next(&channel, FRAME_FIN, 100, 0);
+    assert_next(&channel, FRAME_RESET, 0, 0);
+    channel_allow(&channel, 0);
+    assert_false(channel_held(&channel));
+}
+
+static void
+nothing_is_held_back_without_a_transport(void **state)
+{
+    struct channel channel;
+
+    (void)state;
+    begin(&channel);
+    channel_queue(&channel, 100);
+    channel_allow(&channel, 0);
+    assert_true(channel_held(&channel));
+    channel_detach(&channel);
+    assert_false(channel_held(&channel));
+}
+
 int
 main(void)
 {
@@ -1000,6 +1046,9 @@ main(void)
         cmocka_unit_test(
             a_stream_that_came_to_its_end_does_not_complete_the_other),
         cmocka_unit_test(a_finished_channel_answers_for_as_long_as_it_is_asked),
+        cmocka_unit_test(
+            payload_that_is_not_allowed_waits_and_nothing_else_does),
+        cmocka_unit_test(nothing_is_held_back_without_a_transport),
     };
 
     return RUN_TESTS(tests);
