@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "io/folder_watch.h"
 #include "io/loop.h"
 #include "io/net_options.h"
 #include "io/sockopt.h"
@@ -46,8 +47,16 @@
  * meanwhile makes it fail.
  */
 enum {
-    LOOK_MS = 250,        /* while QEMU does not listen */
-    LOOK_AGAIN_MS = 1000, /* while it does, and nobody has connected */
+    /*
+     * Something that comes to be at QEMU's path is told by the system, and
+     * listens a moment later: then it is looked for often, for a second.
+     * Without that telling it is always looked for.
+     */
+    LOOK_SOON_MS = 50,
+    LOOK_BLIND_MS = 250,
+    LOOK_MS = 2000,
+    LOOK_AGAIN_MS = 1000, /* while it listens, and nobody has connected */
+    CHANGED_MS = 1000,
     FLUSH_STEP_MS = 10,
     FLUSH_MS = 1000,
     HELPERS_MS = 30000,
@@ -80,6 +89,8 @@ struct server_session {
     struct qemu_gate *gate;
     bool gate_busy;
     struct timer *look;
+    struct folder_watch *watch; /* NULL when there is none, or no need */
+    uint64_t changed_ms;        /* when something changed there; 0 for never */
     bool ready;
     bool warned;   /* of a socket that is not trusted */
     bool complete; /* and perhaps waiting for helpers: */
@@ -171,6 +182,13 @@ let_qemu_go(struct server_session *session)
     }
 }
 
+static void
+stop_watching(struct server_session *session)
+{
+    folder_watch_free(session->watch);
+    session->watch = NULL;
+}
+
 void
 server_session_end(struct server_session *session, enum reason reason)
 {
@@ -187,6 +205,7 @@ server_session_end(struct server_session *session, enum reason reason)
         session_log_end(session->label, reason, &totals);
     else
         log_info("%s: %s", session->label, reason_text(reason));
+    stop_watching(session);
     timer_stop(session->look);
     timer_stop(session->helpers);
     let_qemu_go(session);
@@ -413,6 +432,17 @@ still_wanted(void *arg)
     return "the source gave up before QEMU was ready";
 }
 
+static uint64_t
+next_look_ms(const struct server_session *session)
+{
+    if (session->ready)
+        return LOOK_AGAIN_MS;
+    if (session->changed_ms != 0 &&
+        loop_now_ms(session->options.loop) - session->changed_ms < CHANGED_MS)
+        return LOOK_SOON_MS;
+    return session->watch != NULL ? LOOK_MS : LOOK_BLIND_MS;
+}
+
 static void
 on_look(void *arg)
 {
@@ -446,7 +476,16 @@ on_look(void *arg)
                               .type = ready ? CONTROL_READY : CONTROL_WAITING,
                           });
     }
-    timer_start(session->look, ready ? LOOK_AGAIN_MS : LOOK_MS);
+    timer_start(session->look, next_look_ms(session));
+}
+
+static void
+on_changed(void *arg)
+{
+    struct server_session *session = arg;
+
+    session->changed_ms = loop_now_ms(session->options.loop);
+    timer_start(session->look, 0);
 }
 
 static void
@@ -490,6 +529,7 @@ served_new(struct server_session *session)
     served->channel = session_channel_new(&(struct session_channel_options){
         .loop = session->options.loop,
         .number = served->number,
+        .patient = true,
         .window = session->options.window,
         .bandwidth = served->number != 0 ? session->options.bandwidth : NULL,
         .on_lost = on_lost,
@@ -505,6 +545,7 @@ served_new(struct server_session *session)
         return NULL;
     }
     if (session->next++ == 1) {
+        stop_watching(session);
         session->start_ms = loop_now_ms(session->options.loop);
         helper_talk_state(session->options.talk, TUNNEL_RUNNING);
     }
@@ -669,6 +710,8 @@ server_session_new(const struct server_session_options *options)
     if (session->control == NULL || (control = served_new(session)) == NULL)
         goto fail;
     session_channel_set_local(control->channel, local);
+    session->watch = folder_watch_new(options->loop, session->unix_path,
+                                      on_changed, session);
     begin_talk(session);
     return session;
 
@@ -689,6 +732,7 @@ server_session_free(struct server_session *session)
         served_free(TAILQ_FIRST(&session->channels));
     helper_talk_end(session->options.talk, session->control);
     control_port_free(session->control);
+    folder_watch_free(session->watch);
     qemu_gate_free(session->gate);
     timer_free(session->look);
     timer_free(session->linger);

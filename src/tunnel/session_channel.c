@@ -41,6 +41,16 @@ enum {
      */
     ACK_BYTES = 128 << 10,
     ACK_MS = 5,
+
+    /*
+     * Whether the other end lives is asked on channel 0 all the time, on the
+     * others ever more seldom while they carry nothing.  Of two ends one asks
+     * later, and looks come a little late, so that an answer just before counts
+     * for the whole time: or both would ask, and twice.
+     */
+    PATIENT_MS = CHANNEL_PING_MS * 5 / 2,
+    REST_MS = 30000,
+    LATE_MS = 50,
 };
 
 static const char closed_by_peer[] = "closed by the peer";
@@ -59,6 +69,7 @@ struct session_channel {
     struct timer *ack_timer; /* for an ACK that waits for more */
     struct timer *turn;      /* when the bandwidth lets this channel send */
     struct bucket_user user; /* of the bandwidth */
+    bool roused;             /* the timer has been started anew for that */
     bool local_blocked;      /* it took less than it was offered */
     bool local_drained;      /* there was nothing more to read */
     bool local_failed;       /* it can't be read or written any more */
@@ -369,6 +380,10 @@ step(struct session_channel *channel, bool net_readable)
         channel_reset(&channel->machine, channel->options.local_reason);
     }
     write_net(channel);
+    if (channel->machine.roused && !channel->roused && channel->net != NULL) {
+        channel->roused = true;
+        timer_start(channel->timer, channel->machine.ask_ms);
+    }
     if (channel_ack_waits(&channel->machine) &&
         !timer_pending(channel->ack_timer))
         timer_start(channel->ack_timer, ACK_MS);
@@ -457,11 +472,13 @@ on_timer(void *arg)
 
     /* What has arrived while we slept counts. */
     step(channel, true);
+    channel->roused = false;
     if (channel->net != NULL && channel->lost == NULL) {
         if (channel_tick(&channel->machine, now, &next) == CHANNEL_DEAD)
             channel->lost = "no answer";
         else
-            timer_start(channel->timer, next > now ? next - now : 1);
+            timer_start(channel->timer,
+                        (next > now ? next - now : 0) + LATE_MS);
         write_net(channel);
     }
     settle(channel);
@@ -476,6 +493,9 @@ session_channel_new(const struct session_channel_options *options)
         return NULL;
     channel->options = *options;
     channel_init(&channel->machine, options->window);
+    channel_patience(&channel->machine,
+                     options->patient ? PATIENT_MS : CHANNEL_PING_MS,
+                     options->number == 0 ? 0 : REST_MS);
     pace_init(&channel->pace, options->window);
     channel_hold_acks(&channel->machine, ACK_BYTES);
     channel->timer = timer_new(options->loop, on_timer, channel);

@@ -22,6 +22,7 @@ struct session_channel_options {
     struct loop *loop;
     uint32_t number;
     uint32_t window; /* bytes, the most that is on its way in one direction */
+    bool patient;    /* the other end asks first whether this one lives */
     struct bucket *bandwidth; /* of what goes out, shared; NULL: no limit */
 
     /**

@@ -17,6 +17,7 @@ void
 channel_init(struct channel *channel, uint32_t room)
 {
     *channel = (struct channel){ .room = room, .allowed = UINT64_MAX };
+    channel_patience(channel, CHANNEL_PING_MS, CHANNEL_PING_MS);
 }
 
 void
@@ -72,6 +73,8 @@ channel_attach(struct channel *channel, const struct greeting_position *peer,
     channel->pong_due = false;
     channel->heard_ms = now_ms;
     channel->pinged_ms = now_ms;
+    channel->quiet_ms = channel->ask_ms;
+    channel->roused = false;
     return REASON_NONE;
 }
 
@@ -82,8 +85,29 @@ channel_detach(struct channel *channel)
 }
 
 void
+channel_patience(struct channel *channel, uint32_t ask_ms, uint32_t rest_ms)
+{
+    channel->ask_ms = ask_ms;
+    channel->rest_ms = rest_ms > ask_ms ? rest_ms : ask_ms;
+    channel->quiet_ms = ask_ms;
+}
+
+/* What goes on now may need the transport: know soon whether it lives. */
+static void
+rouse(struct channel *channel)
+{
+    channel->roused |= channel->quiet_ms > channel->ask_ms;
+    channel->quiet_ms = channel->ask_ms;
+}
+
+void
 channel_heard(struct channel *channel, uint64_t now_ms)
 {
+    if (channel->pinged_ms > channel->heard_ms) {
+        channel->quiet_ms *= 2;
+        if (channel->quiet_ms > channel->rest_ms)
+            channel->quiet_ms = channel->rest_ms;
+    }
     channel->heard_ms = now_ms;
 }
 
@@ -99,6 +123,7 @@ take_data(struct channel *channel, const struct frame *frame)
     if (frame->length > channel->room - (in->received - in->delivered))
         return REASON_BAD_WINDOW;
     in->expected = frame->length;
+    rouse(channel);
     return REASON_NONE;
 }
 
@@ -113,6 +138,7 @@ take_fin(struct channel *channel, const struct frame *frame)
         return REASON_BAD_OFFSET;
     in->has_final = true;
     in->final = frame->offset;
+    rouse(channel);
     return REASON_NONE;
 }
 
@@ -128,6 +154,7 @@ take_ack(struct channel *channel, const struct frame *frame)
         return REASON_BAD_ACK;
     out->acked = frame->offset;
     out->fin_acked = fin;
+    rouse(channel);
     return REASON_NONE;
 }
 
@@ -192,12 +219,14 @@ void
 channel_queue(struct channel *channel, uint64_t bytes)
 {
     channel->out.queued += bytes;
+    rouse(channel);
 }
 
 void
 channel_end(struct channel *channel)
 {
     channel->out.ended = true;
+    rouse(channel);
 }
 
 void
@@ -365,15 +394,19 @@ channel_next(struct channel *channel, struct frame *frame)
 enum channel_tick
 channel_tick(struct channel *channel, uint64_t now_ms, uint64_t *next_ms)
 {
-    uint64_t dead_ms = channel->heard_ms + CHANNEL_DEAD_MS;
-    uint64_t ping_ms = channel->heard_ms > channel->pinged_ms
-                           ? channel->heard_ms
-                           : channel->pinged_ms;
     enum channel_tick tick = CHANNEL_QUIET;
+    uint64_t dead_ms, ping_ms;
 
+    if (channel->roused && now_ms - channel->heard_ms > channel->ask_ms)
+        channel->heard_ms = now_ms - channel->ask_ms; /* nobody was asked */
+    channel->roused = false;
+    dead_ms = channel->heard_ms + channel->quiet_ms + CHANNEL_DEAD_MS -
+              channel->ask_ms;
+    ping_ms = channel->heard_ms >= channel->pinged_ms
+                  ? channel->heard_ms + channel->quiet_ms
+                  : channel->pinged_ms + CHANNEL_PING_MS;
     if (now_ms >= dead_ms)
         return CHANNEL_DEAD;
-    ping_ms += CHANNEL_PING_MS;
     if (now_ms >= ping_ms) {
         channel->pinged_ms = now_ms;
         channel->ping_due = true;

@@ -65,6 +65,10 @@ struct channel {
     uint64_t pong_offset;
     uint64_t heard_ms;  /* when the peer was last heard */
     uint64_t pinged_ms; /* when it was last asked */
+    uint32_t ask_ms;    /* of silence, then it is asked; */
+    uint32_t rest_ms;   /* up to so much while nothing happens: */
+    uint32_t quiet_ms;  /* now this much */
+    bool roused;        /* something happened after a long rest */
 };
 
 /**
@@ -107,6 +111,16 @@ enum reason channel_attach(struct channel *channel,
  * The transport is gone.
  */
 void channel_detach(struct channel *channel);
+
+/**
+ * channel_patience(channel, ask_ms, rest_ms):
+ * Ask a silent peer after ${ask_ms}, and while nothing but PINGs and answers
+ * goes to and fro twice as late each time, up to ${rest_ms}.  ${ask_ms} is
+ * below CHANNEL_DEAD_MS; the rest of that is what a peer has for its answer.
+ * Without this it is always asked after CHANNEL_PING_MS.
+ */
+void channel_patience(struct channel *channel, uint32_t ask_ms,
+                      uint32_t rest_ms);
 
 /**
  * channel_heard(channel, now_ms):
@@ -205,7 +219,8 @@ enum channel_tick {
 /**
  * channel_tick(channel, now_ms, next_ms):
  * See how long the peer has been silent.  Set *${next_ms} to the time at which
- * to look again.
+ * to look again; when ${channel}->roused is set that is too late, and it has
+ * to be within ${channel}->ask_ms.
  */
 enum channel_tick channel_tick(struct channel *channel, uint64_t now_ms,
                                uint64_t *next_ms);

@@ -510,6 +510,21 @@ the_servers_last_word_may_be_lost(void **state)
     assert_int_not_equal(again, 0);
 }
 
+static void
+a_channel_that_carries_nothing_sleeps_ever_longer(void **state)
+{
+    struct sides rig;
+
+    (void)state;
+    sides_open_alone(&rig, SIDES_WINDOW, SIDES_WINDOW);
+
+    /* Asked after 1, 3 and 7 s, with a timer and an answer each, and the test's
+     * own peer; each second it would be seven times. */
+    assert_in_range(stage_turns_in(&rig.stage, 8000), 1, 6 * 4);
+    assert_in_range(rig.peer.frames[FRAME_PING], 1, 4);
+    sides_close(&rig);
+}
+
 int
 main(void)
 {
@@ -532,6 +547,7 @@ main(void)
         cmocka_unit_test(a_half_closed_channel_is_idle_and_can_still_answer),
         cmocka_unit_test(a_channel_resumed_after_it_finished_finishes_its_peer),
         cmocka_unit_test(the_servers_last_word_may_be_lost),
+        cmocka_unit_test(a_channel_that_carries_nothing_sleeps_ever_longer),
     };
 
     return RUN_TESTS(tests);
