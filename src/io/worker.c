@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "io/loop.h"
 #include "io/mailbox.h"
@@ -24,6 +26,27 @@ struct call {
     pthread_mutex_t lock;
     pthread_cond_t is_done;
 };
+
+/* What libevent 2.1 (epoll and a pair for signals) and the mailbox need. */
+enum { DESCRIPTORS = 4 };
+
+/*
+ * libevent ends the process when it gets no descriptors for a loop.  That must
+ * not happen in the middle of a migration, so look first.
+ */
+static int
+find_descriptors(void)
+{
+    int fds[DESCRIPTORS], count = 0, error;
+
+    while (count < DESCRIPTORS && (fds[count] = eventfd(0, EFD_CLOEXEC)) >= 0)
+        count++;
+    error = errno;
+    for (int i = 0; i < count; i++)
+        close(fds[i]);
+    errno = error;
+    return count == DESCRIPTORS ? 0 : -1;
+}
 
 static void *
 serve(void *arg)
@@ -57,7 +80,8 @@ worker_new(void)
 
     if (worker == NULL)
         return NULL;
-    worker->loop = loop_new();
+    if (find_descriptors() == 0)
+        worker->loop = loop_new();
     if (worker->loop != NULL)
         worker->mailbox = mailbox_new(worker->loop);
     if (worker->mailbox != NULL && start_thread(worker) == 0)
