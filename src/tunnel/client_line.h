@@ -16,11 +16,13 @@ struct bucket;
 struct client_line;
 struct loop;
 struct net_options;
-struct session_channel;
 struct tls;
+struct worker_channel;
+struct worker_pool;
 
 struct client_line_options {
     struct loop *loop;
+    struct worker_pool *pool; /* for the channels; NULL: one thread */
     const char *label; /* "session 3f2a", for log lines; outlives the line */
     struct address dest;
     struct tls *tls;               /* NULL for plain text; outlives the line */
@@ -70,7 +72,7 @@ void client_line_free(struct client_line *line);
  * client_line_channel(line):
  * Return the channel, which stays the line's.
  */
-struct session_channel *client_line_channel(struct client_line *line);
+struct worker_channel *client_line_channel(struct client_line *line);
 
 /**
  * client_line_give_up(line, reason):

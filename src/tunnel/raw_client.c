@@ -314,6 +314,7 @@ raw_client_new(const struct raw_client_options *options,
     client->look = timer_new(options->loop, on_look, client);
     client->end = raw_end_new(&(struct raw_end_options){
         .loop = options->loop,
+        .pool = options->pool,
         .source = SIDE_QEMU,
         .bandwidth = options->bandwidth,
         .hold_ms = HOLD_MS,

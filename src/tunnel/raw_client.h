@@ -17,9 +17,11 @@ struct loop;
 struct net_options;
 struct raw_client;
 struct tls;
+struct worker_pool;
 
 struct raw_client_options {
     struct loop *loop;
+    struct worker_pool *pool; /* for the channels; NULL: one thread */
     struct address dest;
     struct tls *tls; /* NULL for plain text; outlives the client */
     const struct net_options *net; /* or NULL; outlives it */

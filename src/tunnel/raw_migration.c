@@ -10,6 +10,7 @@
 #include "io/loop.h"
 #include "io/timer.h"
 #include "io/transport.h"
+#include "tunnel/worker_relay.h"
 #include "wire/reason.h"
 
 /*
@@ -34,8 +35,8 @@ enum { MAIN_MS = 10000 };
 struct raw_channel {
     struct raw_migration *migration;
     unsigned number;
-    struct relay *relay;    /* or NULL: */
-    struct transport *qemu; /* a connection that got no further */
+    struct worker_relay *relay; /* or NULL: */
+    struct transport *qemu;     /* a connection that got no further */
     TAILQ_ENTRY(raw_channel) entry;
 };
 
@@ -53,7 +54,7 @@ static void
 channel_free(struct raw_channel *channel)
 {
     TAILQ_REMOVE(&channel->migration->channels, channel, entry);
-    relay_free(channel->relay);
+    worker_relay_free(channel->relay);
     transport_free(channel->qemu);
     free(channel);
 }
@@ -78,7 +79,7 @@ log_end(const struct raw_channel *channel)
     char there[TEXT_MAX], back[TEXT_MAX], took[TEXT_MAX], rate[TEXT_MAX];
     struct relay_report report;
 
-    relay_report(channel->relay, &report);
+    worker_relay_report(channel->relay, &report);
     log_info(
         "channel %u: %s%s%s; %s to the destination, %s back, %s, %s",
         channel->number, end_text(report.end), report.error ? ": " : "",
@@ -122,13 +123,13 @@ is_stray(const struct raw_channel *channel, const struct relay_report *report)
 }
 
 static void
-on_relay_end(void *arg, struct relay *relay)
+on_relay_end(void *arg)
 {
     struct raw_channel *channel = arg;
     struct raw_migration *migration = channel->migration;
     struct relay_report report;
 
-    relay_report(relay, &report);
+    worker_relay_report(channel->relay, &report);
     log_end(channel);
     if (report.end != RELAY_CLEAN && is_stray(channel, &report)) {
         log_info("channel %u did not belong to the migration", channel->number);
@@ -139,18 +140,17 @@ on_relay_end(void *arg, struct relay *relay)
     }
     if (channel->number == 1)
         migration->unconfirmed =
-            !relay_confirms(relay, migration->options.source);
+            !worker_relay_confirms(channel->relay, migration->options.source);
     channel_free(channel);
     if (TAILQ_EMPTY(&migration->channels))
         migration->options.on_idle(migration->options.arg);
 }
 
 static void
-on_qemu_lost(void *arg, struct relay *relay)
+on_qemu_lost(void *arg)
 {
     struct raw_channel *channel = arg;
 
-    (void)relay;
     log_debug("channel %u: broken off by QEMU", channel->number);
     timer_start(channel->migration->main_end, MAIN_MS);
 }
@@ -165,7 +165,7 @@ on_main_end(void *arg)
     channel = TAILQ_FIRST(&migration->channels);
     if (migration->broken || channel == NULL)
         return;
-    if (channel->number == 1 && !relay_qemu_hung_up(channel->relay)) {
+    if (channel->number == 1 && !worker_relay_qemu_hung_up(channel->relay)) {
         raw_migration_break(migration);
         migration->options.on_broken(migration->options.arg);
         return;
@@ -176,7 +176,7 @@ on_main_end(void *arg)
     }
     for (; channel != NULL; channel = next) {
         next = TAILQ_NEXT(channel, entry);
-        if (relay_lost_qemu(channel->relay))
+        if (worker_relay_lost_qemu(channel->relay))
             channel_free(channel);
     }
     if (TAILQ_EMPTY(&migration->channels))
@@ -238,16 +238,18 @@ raw_migration_add(struct raw_migration *migration,
         transport_free(options->sides[SIDE_QEMU]);
         return -1;
     }
-    channel->relay = relay_new(&(struct relay_options){
-        .loop = migration->options.loop,
-        .sides = { options->sides[SIDE_QEMU], options->sides[SIDE_NET] },
-        .early = options->early,
-        .early_bytes = options->early_bytes,
-        .bandwidth = migration->options.bandwidth,
-        .on_end = on_relay_end,
-        .on_qemu_lost = is_further(channel) ? on_qemu_lost : NULL,
-        .arg = channel,
-    });
+    channel->relay = worker_relay_new(
+        migration->options.pool,
+        &(struct relay_options){
+            .loop = migration->options.loop,
+            .sides = { options->sides[SIDE_QEMU], options->sides[SIDE_NET] },
+            .early = options->early,
+            .early_bytes = options->early_bytes,
+            .bandwidth = migration->options.bandwidth,
+            .on_end = on_relay_end,
+            .on_qemu_lost = is_further(channel) ? on_qemu_lost : NULL,
+            .arg = channel,
+        });
     if (channel->relay == NULL) {
         channel_free(channel);
         errno = ENOMEM;
@@ -290,10 +292,10 @@ raw_migration_break(struct raw_migration *migration)
 
         if (channel->relay == NULL)
             continue;
-        relay_report(channel->relay, &report);
+        worker_relay_report(channel->relay, &report);
         if (report.end != RELAY_OPEN)
             continue;
-        relay_break(channel->relay);
+        worker_relay_break(channel->relay);
         log_end(channel);
     }
     timer_start(migration->timer, until > now ? until - now : 0);
@@ -308,7 +310,7 @@ raw_migration_close_now(struct raw_migration *migration)
     timer_stop(migration->timer);
     while ((channel = TAILQ_FIRST(&migration->channels)) != NULL) {
         if (channel->relay != NULL)
-            relay_break(channel->relay);
+            worker_relay_break(channel->relay);
         channel_free(channel);
     }
 }
@@ -340,7 +342,7 @@ raw_migration_abandoned(const struct raw_migration *migration)
     if (!migration->broken)
         return false;
     TAILQ_FOREACH (channel, &migration->channels, entry)
-        if (channel->relay != NULL ? !relay_qemu_hung_up(channel->relay)
+        if (channel->relay != NULL ? !worker_relay_qemu_hung_up(channel->relay)
                                    : !transport_hung_up(channel->qemu))
             return false;
     return true;

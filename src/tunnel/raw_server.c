@@ -429,6 +429,7 @@ raw_server_new(const struct raw_server_options *options,
     });
     server->end = raw_end_new(&(struct raw_end_options){
         .loop = options->loop,
+        .pool = options->pool,
         .source = SIDE_NET,
         .bandwidth = options->bandwidth,
         .once = options->once,

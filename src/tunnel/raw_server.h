@@ -19,9 +19,11 @@ struct loop;
 struct net_options;
 struct raw_server;
 struct tls;
+struct worker_pool;
 
 struct raw_server_options {
     struct loop *loop;
+    struct worker_pool *pool; /* for the channels; NULL: one thread */
     struct address listen;
     struct tls *tls; /* NULL for plain text; outlives the server */
     const struct net_options *net; /* or NULL; outlives it */

@@ -56,8 +56,8 @@ struct relay {
     struct bucket *bandwidth;
     struct bucket_user user; /* of it */
     struct timer *turn;      /* when it lets QEMU's side be read again */
-    void (*on_end)(void *arg, struct relay *relay);
-    void (*on_qemu_lost)(void *arg, struct relay *relay);
+    void (*on_end)(void *arg);
+    void (*on_qemu_lost)(void *arg);
     bool lost_qemu; /* and said so, or is about to */
     void *arg;
 };
@@ -242,9 +242,9 @@ settle_and_report(struct relay *relay)
     bool had_qemu = !relay->lost_qemu;
 
     if (settle(relay))
-        relay->on_end(relay->arg, relay);
+        relay->on_end(relay->arg);
     else if (had_qemu && relay->lost_qemu)
-        relay->on_qemu_lost(relay->arg, relay);
+        relay->on_qemu_lost(relay->arg);
 }
 
 static void

@@ -42,19 +42,19 @@ struct relay_options {
     struct bucket *bandwidth; /* of what goes out; NULL: no limit */
 
     /**
-     * on_end(arg, relay):
+     * on_end(arg):
      * The relay has ended, with a relay_report that says how.  The callback
      * may free the relay.  Not called after relay_break.
      */
-    void (*on_end)(void *arg, struct relay *relay);
+    void (*on_end)(void *arg);
 
     /**
-     * on_qemu_lost(arg, relay):
+     * on_qemu_lost(arg):
      * QEMU has broken off its connection.  That counts as its end, and what
      * else comes for it is dropped: the owner judges by another channel, and
      * may end this one.  Told once.  NULL where that is RELAY_QEMU_LOST.
      */
-    void (*on_qemu_lost)(void *arg, struct relay *relay);
+    void (*on_qemu_lost)(void *arg);
     void *arg;
 };
 

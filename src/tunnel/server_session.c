@@ -19,9 +19,9 @@
 #include "tunnel/greeter.h"
 #include "tunnel/helper_talk.h"
 #include "tunnel/qemu_gate.h"
-#include "tunnel/session_channel.h"
 #include "tunnel/session_label.h"
 #include "tunnel/spent_sockets.h"
+#include "tunnel/worker_channel.h"
 
 /*
  * Theory of operation.  Channel 0 comes first and makes the session.  While
@@ -69,7 +69,7 @@ enum {
 struct served {
     struct server_session *session;
     uint32_t number;
-    struct session_channel *channel;
+    struct worker_channel *channel;
     struct timer *lost;
     uint64_t lost_ms; /* when its transport was lost; 0 while there is one */
     bool connected;   /* to QEMU */
@@ -119,7 +119,7 @@ static void
 served_free(struct served *served)
 {
     TAILQ_REMOVE(&served->session->channels, served, entry);
-    session_channel_free(served->channel);
+    worker_channel_free(served->channel);
     timer_free(served->lost);
     free(served);
 }
@@ -138,7 +138,7 @@ count(struct server_session *session, struct session_totals *totals)
     TAILQ_FOREACH (served, &session->channels, entry) {
         if (served->number == 0)
             continue;
-        session_channel_report(served->channel, &report);
+        worker_channel_report(served->channel, &report);
         totals->channels++;
         totals->there_bytes += report.in_bytes;
         totals->back_bytes += report.out_bytes;
@@ -155,10 +155,10 @@ flush(struct server_session *session)
     struct served *served;
 
     TAILQ_FOREACH (served, &session->channels, entry) {
-        if (served->number == 0 || !session_channel_connected(served->channel))
+        if (served->number == 0 || !worker_channel_connected(served->channel))
             continue;
-        if (late || session_channel_flushed(served->channel))
-            session_channel_close_transport(served->channel);
+        if (late || worker_channel_flushed(served->channel))
+            worker_channel_close_transport(served->channel);
         else
             all = false;
     }
@@ -176,9 +176,9 @@ let_qemu_go(struct server_session *session)
         timer_stop(served->lost);
         if (served->number == 0)
             continue;
-        transport_free(session_channel_take_local(served->channel));
+        transport_free(worker_channel_take_local(served->channel));
         if (session->reason != REASON_NONE)
-            session_channel_reset(served->channel, session->reason);
+            worker_channel_reset(served->channel, session->reason);
     }
 }
 
@@ -258,7 +258,7 @@ check_complete(struct server_session *session)
     TAILQ_FOREACH (served, &session->channels, entry)
         if (served->number != 0 && !served->finished)
             return;
-    reason = session_channel_verdict(main->channel, false);
+    reason = worker_channel_verdict(main->channel, false);
     session->complete = reason == REASON_NONE;
     session->complete_ms = loop_now_ms(session->options.loop);
     if (!session->complete || !helper_talk_both(session->options.talk)) {
@@ -316,7 +316,7 @@ on_finished(void *arg)
     struct server_session *session = served->session;
 
     served->finished = true;
-    session_channel_close_transport(served->channel);
+    worker_channel_close_transport(served->channel);
     if (served->number == 0 && session->ended)
         timer_start(session->linger, 0);
     else if (served->number == 0)
@@ -337,7 +337,7 @@ on_failed(void *arg, enum reason reason)
     struct served *main = find_channel(session, 1);
 
     if (reason == REASON_DESTINATION_CLOSED && main != NULL &&
-        session_channel_ended(main->channel))
+        worker_channel_ended(main->channel))
         reason = REASON_CANCELLED;
     if (reason >= REASON_BAD_FRAME)
         log_warnx("%s channel %u: %s", session->label, (unsigned)served->number,
@@ -362,7 +362,7 @@ on_main_end(void *arg)
     struct server_session *session = arg;
     const struct served *main = find_channel(session, 1);
 
-    if (!session->ended && !session_channel_local_ended(main->channel))
+    if (!session->ended && !worker_channel_local_ended(main->channel))
         server_session_end(session, REASON_DESTINATION_CLOSED);
 }
 
@@ -404,7 +404,7 @@ on_qemu(void *arg, struct transport *qemu, const char *why)
         return;
     }
     served->connected = true;
-    session_channel_set_local(served->channel, qemu);
+    worker_channel_set_local(served->channel, qemu);
     connect_next(session);
 }
 
@@ -427,7 +427,7 @@ still_wanted(void *arg)
 
     if (is_control(session))
         return "it is a control socket of this server";
-    if (main == NULL || !session_channel_ended(main->channel))
+    if (main == NULL || !worker_channel_ended(main->channel))
         return NULL;
     return "the source gave up before QEMU was ready";
 }
@@ -516,6 +516,28 @@ on_bad_message(void *arg)
     server_session_end(arg, REASON_BAD_CONTROL);
 }
 
+static struct worker_channel *
+channel_new(struct server_session *session, struct served *served)
+{
+    bool carries = served->number > 0; /* QEMU's bytes */
+
+    return worker_channel_new(
+        carries ? session->options.pool : NULL,
+        &(struct session_channel_options){
+            .loop = session->options.loop,
+            .number = served->number,
+            .patient = true,
+            .window = session->options.window,
+            .bandwidth = carries ? session->options.bandwidth : NULL,
+            .on_lost = on_lost,
+            .on_finished = on_finished,
+            .on_failed = on_failed,
+            .local_reason = REASON_DESTINATION_CLOSED,
+            .on_local_lost = served->number > 1 ? on_local_lost : NULL,
+            .arg = served,
+        });
+}
+
 static struct served *
 served_new(struct server_session *session)
 {
@@ -526,19 +548,7 @@ served_new(struct server_session *session)
     served->session = session;
     served->number = session->next;
     served->lost = timer_new(session->options.loop, on_lost_timer, served);
-    served->channel = session_channel_new(&(struct session_channel_options){
-        .loop = session->options.loop,
-        .number = served->number,
-        .patient = true,
-        .window = session->options.window,
-        .bandwidth = served->number != 0 ? session->options.bandwidth : NULL,
-        .on_lost = on_lost,
-        .on_finished = on_finished,
-        .on_failed = on_failed,
-        .local_reason = REASON_DESTINATION_CLOSED,
-        .on_local_lost = served->number > 1 ? on_local_lost : NULL,
-        .arg = served,
-    });
+    served->channel = channel_new(session, served);
     TAILQ_INSERT_TAIL(&session->channels, served, entry);
     if (served->lost == NULL || served->channel == NULL) {
         served_free(served);
@@ -559,7 +569,7 @@ served_new(struct server_session *session)
 static bool
 is_repeated(const struct served *served, const struct client_greeting *greeting)
 {
-    return session_channel_fresh(served->channel) && !greeting_claims(greeting);
+    return worker_channel_fresh(served->channel) && !greeting_claims(greeting);
 }
 
 /* Which channel a greeting is for; NULL with *${refusal} set if none. */
@@ -571,7 +581,7 @@ select_channel(struct server_session *session,
 
     *refusal = REASON_BAD_RESUME;
     if (served != NULL &&
-        !session_channel_accepts(served->channel, &greeting->position))
+        !worker_channel_accepts(served->channel, &greeting->position))
         return NULL; /* perhaps one that was long on its way: touch nothing */
     *refusal = REASON_ORDER;
     if (session->ended && session->reason != REASON_NONE &&
@@ -592,11 +602,14 @@ select_channel(struct server_session *session,
 }
 
 static void
-say_joined(const struct server_session *session, const char *peer, int fd)
+say_joined(struct server_session *session, const char *peer)
 {
+    int fd = worker_channel_fd(find_channel(session, 0)->channel);
+
     log_info("%s: mig-client at %s has joined%s%s", session->label, peer,
              session->identity[0] != '\0' ? ", " : "", session->identity);
-    net_say(session->options.net, fd, session->label);
+    if (fd >= 0)
+        net_say(session->options.net, fd, session->label);
 }
 
 static void
@@ -626,28 +639,31 @@ server_session_admit(struct server_session *session, struct greeter *greeter)
                                       .channel = greeting->channel };
     enum reason refusal;
     uint64_t replay;
-    int fd;
     struct served *served = select_channel(session, greeting, &refusal);
 
-    if (served != NULL) {
-        /* Whatever carried the channel so far is out of date. */
-        session_channel_greet(served->channel, &answer.position);
-        refusal = session_channel_attach(
-            served->channel, greeter->transport, &greeting->position,
-            greeter->bytes + greeter->used, greeter->length - greeter->used,
-            &replay);
-    }
+    if (served == NULL)
+        return refusal;
+    /* Whatever carried the channel so far is out of date. */
+    worker_channel_greet(served->channel, &answer.position);
+    if (!worker_channel_accepts(served->channel, &greeting->position))
+        return REASON_BAD_RESUME; /* what came last shows that it lies */
+
+    /* The answer comes first: what is attached may write at once. */
+    (void)greeter_answer(greeter, &answer); /* if it is gone, that will show */
+    sockopt_tcp_bulk(transport_fd(greeter->transport));
+    refusal = worker_channel_attach(served->channel, greeter->transport,
+                                    &greeting->position,
+                                    greeter->bytes + greeter->used,
+                                    greeter->length - greeter->used, &replay);
     if (refusal != REASON_NONE)
         return refusal;
-    (void)greeter_answer(greeter, &answer); /* if it is gone, that will show */
-    fd = transport_fd(greeter_take(greeter));
-    sockopt_tcp_bulk(fd);
+    (void)greeter_take(greeter); /* the channel's now */
     say_resumed(served, replay);
     if (served->number != 0) {
         connect_next(session);
     } else if (!session->ended) {
         if (!greeting->resume)
-            say_joined(session, greeter->peer, fd);
+            say_joined(session, greeter->peer);
         timer_start(session->look, 0);
     }
     return REASON_NONE;
@@ -709,7 +725,7 @@ server_session_new(const struct server_session_options *options)
         &local);
     if (session->control == NULL || (control = served_new(session)) == NULL)
         goto fail;
-    session_channel_set_local(control->channel, local);
+    worker_channel_set_local(control->channel, local);
     session->watch = folder_watch_new(options->loop, session->unix_path,
                                       on_changed, session);
     begin_talk(session);
@@ -776,7 +792,7 @@ bool
 server_session_abandoned(struct server_session *session)
 {
     bool connected =
-        session_channel_connected(find_channel(session, 0)->channel);
+        worker_channel_connected(find_channel(session, 0)->channel);
     uint64_t now = loop_now_ms(session->options.loop);
 
     if (session->ended)

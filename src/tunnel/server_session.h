@@ -16,10 +16,12 @@ struct loop;
 struct net_options;
 struct server_session;
 struct spent_sockets;
+struct worker_pool;
 
 struct server_session_options {
     struct loop *loop;
-    const char *unix_path; /* the destination QEMU's socket; copied */
+    struct worker_pool *pool; /* for the channels; NULL: one thread */
+    const char *unix_path;    /* the destination QEMU's socket; copied */
     unsigned char id[SESSION_ID_BYTES];
     char name[VM_NAME_MAX + 1];
     const char *identity;       /* whom the client has proved to be; copied */

@@ -13,9 +13,11 @@ struct loop;
 struct net_options;
 struct session_client;
 struct tls;
+struct worker_pool;
 
 struct session_client_options {
     struct loop *loop;
+    struct worker_pool *pool; /* for the channels; NULL: one thread */
     struct address dest;
     struct tls *tls; /* NULL for plain text; outlives the client */
     const struct net_options *net; /* or NULL; outlives it */

@@ -268,6 +268,7 @@ begin(struct session_server *server, const struct client_greeting *greeting,
     char path[VM_PATH_MAX];
     struct server_session_options options = {
         .loop = server->options.loop,
+        .pool = server->options.pool,
         .unix_path = path,
         .identity = identity,
         .wait_ms = server->options.wait_ms,

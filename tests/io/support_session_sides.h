@@ -13,14 +13,14 @@
 #include "support_session_peer.h"
 #include "support_session_wire.h"
 #include "support_stage.h"
-#include "tunnel/session_channel.h"
+#include "tunnel/worker_channel.h"
 #include "wire/bucket.h"
 
 enum { SIDES_WINDOW = 1 << 20, SIDES_SOCKET_BYTES = 16 << 10 };
 
 /* A channel, with the QEMU at its end. */
 struct side {
-    struct session_channel *channel;
+    struct worker_channel *channel;
     struct peer qemu;
     unsigned lost;
     bool in_order;
@@ -32,8 +32,11 @@ struct side {
     bool over;
 };
 
+struct worker_pool;
+
 struct sides {
     struct stage stage;
+    struct worker_pool *pool;
     struct bucket bandwidth; /* of both sides; no limit at first */
     struct side side[2];
     struct session_wire wire;
@@ -41,6 +44,13 @@ struct sides {
     struct session_peer peer; /* of side[0], where the test is the peer */
     bool has_peer;
 };
+
+/**
+ * sides_rest(rig):
+ * Serve the loop until the channels have come to rest, whosever thread they
+ * are on.
+ */
+void sides_rest(struct sides *rig);
 
 /**
  * sides_open(rig, window):

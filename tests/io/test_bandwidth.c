@@ -69,7 +69,7 @@ what_waits_for_its_turn_stays_with_qemu(void **state)
     (void)state;
     open_sides(&rig, BYTES);
     STAGE_UNTIL(&rig.stage, rig.side[1].qemu.received >= BYTES / 4);
-    session_channel_report(rig.side[0].channel, &report);
+    worker_channel_report(rig.side[0].channel, &report);
     waits = rig.side[0].qemu.sent - report.out_bytes;
     /* In the socket of QEMU, which has SIDES_SOCKET_BYTES or what the kernel
      * makes of it, and in the rings and on the wire no more than some pieces.

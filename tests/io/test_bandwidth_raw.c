@@ -45,9 +45,8 @@ struct raw {
 };
 
 static void
-on_end(void *arg, struct relay *relay)
+on_end(void *arg)
 {
-    (void)relay;
     ((struct raw *)arg)->ends++;
 }
 

@@ -12,11 +12,12 @@
 #include "support_faults.h"
 #include "support_net.h"
 #include "support_peer.h"
+#include "support_pool.h"
 #include "support_session_acceptor.h"
 #include "support_session_clock.h"
 #include "support_stage.h"
 #include "support_test.h"
-#include "tunnel/session_channel.h"
+#include "tunnel/worker_channel.h"
 
 enum {
     WINDOW = 1 << 20,
@@ -27,6 +28,7 @@ enum {
 
 struct rig {
     struct stage stage;
+    struct worker_pool *pool;
     struct session_acceptor server;
     struct client_line *line;
     struct peer qemu;
@@ -90,8 +92,10 @@ rig_open(struct rig *rig, const struct client_line_options *given)
 
     memset(rig, 0, sizeof *rig);
     stage_open(&rig->stage);
+    rig->pool = pool_open(rig->stage.loop);
     session_acceptor_open(&rig->server, &rig->stage);
     options.loop = rig->stage.loop;
+    options.pool = rig->pool;
     options.dest =
         (struct address){ .host = "127.0.0.1", .port = rig->server.port };
     options.arg = rig;
@@ -99,8 +103,8 @@ rig_open(struct rig *rig, const struct client_line_options *given)
     assert_non_null(rig->line);
     net_unix_pair(fds);
     peer_open(&rig->qemu, &rig->stage, fds[1]);
-    session_channel_set_local(client_line_channel(rig->line),
-                              transport_new(rig->stage.loop, fds[0]));
+    worker_channel_set_local(client_line_channel(rig->line),
+                             transport_new(rig->stage.loop, fds[0]));
 }
 
 static void
@@ -109,6 +113,7 @@ rig_close(struct rig *rig)
     client_line_free(rig->line);
     session_acceptor_close(&rig->server);
     peer_close(&rig->qemu);
+    pool_close(rig->pool);
     stage_close(&rig->stage);
 }
 
@@ -623,7 +628,7 @@ a_complete_line_comes_back_until_the_server_has_closed_it(void **state)
     session_peer_frame(latest(&rig), (struct frame){ .type = FRAME_FIN });
     STAGE_UNTIL(&rig.stage, latest(&rig)->got_end && rig.qemu.eof);
     stage_turns_in(&rig.stage, 20);
-    assert_true(session_channel_complete(client_line_channel(rig.line)));
+    assert_true(worker_channel_complete(client_line_channel(rig.line)));
     session_peer_reset(latest(&rig));
     STAGE_UNTIL(&rig.stage, rig.server.count == 2 && latest(&rig)->greeted);
     server = latest(&rig);
@@ -732,5 +737,5 @@ main(void)
         cmocka_unit_test(a_line_may_be_freed_in_any_state),
     };
 
-    return RUN_TESTS(tests);
+    return POOL_RUN_BOTH(tests);
 }

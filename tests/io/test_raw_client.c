@@ -12,6 +12,7 @@
 #include "support_acceptor.h"
 #include "support_capture.h"
 #include "support_net.h"
+#include "support_pool.h"
 #include "support_stage.h"
 #include "support_test.h"
 
@@ -24,6 +25,7 @@ enum {
 
 struct rig {
     struct stage stage;
+    struct worker_pool *pool;
     char dir[NET_PATH_MAX];
     char path[NET_PATH_MAX + 8];
     uint16_t port;
@@ -60,6 +62,7 @@ rig_start(struct rig *rig, const struct raw_client_options *given)
     net_temp_dir(rig->dir);
     snprintf(rig->path, sizeof rig->path, "%s/source", rig->dir);
     options.loop = rig->stage.loop;
+    options.pool = rig->pool;
     options.dest = (struct address){ .host = "127.0.0.1", .port = rig->port };
     options.unix_path = rig->path;
     options.on_done = on_done;
@@ -74,6 +77,7 @@ rig_open(struct rig *rig, const struct raw_client_options *options)
 {
     *rig = (struct rig){ 0 };
     stage_open(&rig->stage);
+    rig->pool = pool_open(rig->stage.loop);
     acceptor_open(&rig->server, &rig->stage,
                   net_listen_tcp(&rig->port, CHANNELS));
     rig->server_listens = true;
@@ -86,6 +90,7 @@ rig_open_alone(struct rig *rig, const struct raw_client_options *options)
 {
     *rig = (struct rig){ 0 };
     stage_open(&rig->stage);
+    rig->pool = pool_open(rig->stage.loop);
     rig->port = net_unused_port();
     rig_start(rig, options);
 }
@@ -99,6 +104,7 @@ rig_close(struct rig *rig)
     if (rig->server_listens)
         acceptor_close(&rig->server);
     net_remove_dir(rig->dir);
+    pool_close(rig->pool);
     stage_close(&rig->stage);
 }
 
@@ -477,6 +483,7 @@ the_next_migration_may_follow_a_broken_one(void **state)
     peer_do(&rig.qemu[1], PEER_END);
     peer_do(&rig.server.peers[1], PEER_END);
     STAGE_UNTIL(&rig.stage, peer_ended(&rig.qemu[1]));
+    STAGE_POLL(&rig.stage, strstr(capture_text(), "ended cleanly\n") != NULL);
     said = capture_stop();
     assert_int_equal(capture_count(said, "channel 1: TCP connection lost"), 1);
     assert_int_equal(capture_count(said, "channel 1: ended cleanly"), 1);
@@ -610,5 +617,5 @@ main(void)
         cmocka_unit_test(a_client_may_be_freed_in_the_middle),
     };
 
-    return RUN_TESTS(tests);
+    return POOL_RUN_BOTH(tests);
 }

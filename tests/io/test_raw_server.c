@@ -4,6 +4,7 @@
 
 #include "support_capture.h"
 #include "support_net.h"
+#include "support_pool.h"
 #include "support_server_rig.h"
 #include "support_session_clock.h"
 #include "support_stage.h"
@@ -420,5 +421,5 @@ main(void)
         cmocka_unit_test(a_server_may_be_freed_in_the_middle),
     };
 
-    return RUN_TESTS(tests);
+    return POOL_RUN_BOTH(tests);
 }

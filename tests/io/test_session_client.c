@@ -7,6 +7,7 @@
 
 #include "support_capture.h"
 #include "support_faults.h"
+#include "support_pool.h"
 #include "support_session_client.h"
 #include "support_session_clock.h"
 #include "support_test.h"
@@ -541,5 +542,5 @@ main(void)
         cmocka_unit_test(a_client_may_be_freed_in_the_middle),
     };
 
-    return RUN_TESTS(tests);
+    return POOL_RUN_BOTH(tests);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "support_capture.h"
+#include "support_pool.h"
 #include "support_session_client.h"
 #include "support_session_clock.h"
 #include "support_test.h"
@@ -364,5 +365,5 @@ main(void)
         cmocka_unit_test(a_loss_for_longer_than_resume_timeout_is_a_failure),
     };
 
-    return RUN_TESTS(tests);
+    return POOL_RUN_BOTH(tests);
 }

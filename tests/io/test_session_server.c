@@ -8,6 +8,7 @@
 #include "support_capture.h"
 #include "support_faults.h"
 #include "support_peer.h"
+#include "support_pool.h"
 #include "support_session_clock.h"
 #include "support_session_server.h"
 #include "support_test.h"
@@ -504,5 +505,5 @@ main(void)
         cmocka_unit_test(sessions_one_after_the_other_leave_nothing_behind),
     };
 
-    return RUN_TESTS(tests);
+    return POOL_RUN_BOTH(tests);
 }

@@ -4,6 +4,7 @@
 
 #include "support_capture.h"
 #include "support_peer.h"
+#include "support_pool.h"
 #include "support_session_server.h"
 #include "support_test.h"
 
@@ -339,5 +340,5 @@ main(void)
         cmocka_unit_test(a_source_that_gave_up_early_costs_qemu_nothing),
     };
 
-    return RUN_TESTS(tests);
+    return POOL_RUN_BOTH(tests);
 }
