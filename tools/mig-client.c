@@ -13,6 +13,7 @@
 #include "io/net_cli.h"
 #include "io/sockopt.h"
 #include "io/unix_socket.h"
+#include "io/worker_pool.h"
 #include "tunnel/bandwidth_request.h"
 #include "tunnel/raw_client.h"
 #include "tunnel/session_client.h"
@@ -21,7 +22,12 @@
 #include "wire/greeting.h"
 
 enum { DEFAULT_PORT = 9999, WAIT_MAX_MS = 24 * 3600 * 1000 };
-enum { OPTION_WINDOW = NET_OPTIONS_END, OPTION_CONTROL, OPTION_SET_BANDWIDTH };
+enum {
+    OPTION_WINDOW = NET_OPTIONS_END,
+    OPTION_CONTROL,
+    OPTION_THREADS,
+    OPTION_SET_BANDWIDTH,
+};
 enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
 enum { QEMU_BUFFER_WANTED = 4 << 20 };
 
@@ -34,6 +40,7 @@ struct config {
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
     uint64_t window;
+    uint64_t threads; /* 0: one for each processor */
     bool set_bandwidth; /* of a client that runs; nothing else is done: */
     uint64_t new_bandwidth;
     bool raw;
@@ -44,6 +51,7 @@ struct config {
 
 struct client {
     struct loop *loop;
+    struct worker_pool *pool;
     struct tls *tls;                /* NULL for plain text */
     struct raw_client *raw;         /* one of these two, */
     struct session_client *session; /* by --raw */
@@ -80,6 +88,9 @@ static const struct cli_option options[] = {
     { OPTION_WINDOW, "window", "SIZE",
       "bytes on their way in one direction of a channel,\n"
       "at most (64M)" },
+    { OPTION_THREADS, "threads", "N",
+      "share the channels out among so many threads, at\n"
+      "most (one for each processor)" },
     NET_MPTCP_OPTION,
     NET_CONGESTION_OPTION,
     NET_DSCP_OPTION,
@@ -136,6 +147,10 @@ on_option(void *arg, int key, const char *value)
     case OPTION_WINDOW:
         if (value_size(value, WINDOW_MIN, WINDOW_MAX, &config->window) != 0)
             return "a size from 256K to 1G, such as 64M";
+        break;
+    case OPTION_THREADS:
+        if (value_count(value, 1, WORKER_POOL_MAX, &config->threads) != 0)
+            return "a number from 1 to 256";
         break;
     case 'r': config->raw = true; break;
     case '1': config->once = true; break;
@@ -204,6 +219,7 @@ start_raw(struct client *client, const struct config *config)
     client->raw = raw_client_new(
         &(struct raw_client_options){
             .loop = client->loop,
+            .pool = client->pool,
             .dest = config->dest,
             .tls = client->tls,
             .net = &config->net.options,
@@ -227,6 +243,7 @@ start_session(struct client *client, const struct config *config)
              cli_version());
     client->session = session_client_new(&(struct session_client_options){
         .loop = client->loop,
+        .pool = client->pool,
         .dest = config->dest,
         .tls = client->tls,
         .net = &config->net.options,
@@ -379,13 +396,16 @@ main(int argc, char **argv)
     bucket_init(&client.bandwidth, config.net.bandwidth);
     client.loop = loop_new();
     if (client.loop == NULL ||
-        loop_on_signals(client.loop, on_signal, &client) != 0)
+        loop_on_signals(client.loop, on_signal, &client) != 0 ||
+        (client.pool =
+             worker_pool_new(client.loop, (unsigned)config.threads)) == NULL)
         log_warn("cannot start");
     else
         client.status = serve(&client, &config);
     raw_client_free(client.raw);
     session_client_free(client.session);
     tls_free(client.tls);
+    worker_pool_free(client.pool);
     loop_free(client.loop);
     return (int)client.status;
 }

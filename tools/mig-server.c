@@ -12,6 +12,7 @@
 #include "io/loop.h"
 #include "io/net_cli.h"
 #include "io/unix_socket.h"
+#include "io/worker_pool.h"
 #include "tunnel/door.h"
 #include "tunnel/raw_server.h"
 #include "tunnel/session_server.h"
@@ -25,6 +26,7 @@ enum {
     OPTION_WINDOW,
     OPTION_ALLOW,
     OPTION_CONTROL,
+    OPTION_THREADS,
 };
 enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
 
@@ -36,6 +38,7 @@ struct config {
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
     uint64_t window;
+    uint64_t threads; /* 0: one for each processor */
     bool raw;
     bool once;
     bool qemu_tls;
@@ -47,6 +50,7 @@ struct config {
 
 struct server {
     struct loop *loop;
+    struct worker_pool *pool;
     struct tls *tls;                /* NULL for plain text */
     struct raw_server *raw;         /* one of these two, */
     struct session_server *session; /* by --raw */
@@ -83,6 +87,9 @@ static const struct cli_option options[] = {
     { OPTION_WINDOW, "window", "SIZE",
       "bytes on their way in one direction of a channel,\n"
       "at most (64M)" },
+    { OPTION_THREADS, "threads", "N",
+      "share the channels out among so many threads, at\n"
+      "most (one for each processor)" },
     { OPTION_QEMU_TLS, "qemu-tls", NULL,
       "with --raw: the QEMUs encrypt (tls-creds), so\n"
       "take TLS streams instead of plain ones" },
@@ -145,6 +152,10 @@ on_option(void *arg, int key, const char *value)
         if (value_size(value, WINDOW_MIN, WINDOW_MAX, &config->window) != 0)
             return "a size from 256K to 1G, such as 64M";
         break;
+    case OPTION_THREADS:
+        if (value_count(value, 1, WORKER_POOL_MAX, &config->threads) != 0)
+            return "a number from 1 to 256";
+        break;
     case 'r': config->raw = true; break;
     case '1': config->once = true; break;
     case OPTION_QEMU_TLS: config->qemu_tls = true; break;
@@ -196,6 +207,7 @@ start_raw(struct server *server, const struct config *config,
     server->raw = raw_server_new(
         &(struct raw_server_options){
             .loop = server->loop,
+            .pool = server->pool,
             .listen = config->listen,
             .tls = server->tls,
             .net = &config->net.options,
@@ -222,6 +234,7 @@ start_session(struct server *server, const struct config *config,
     server->session = session_server_new(
         &(struct session_server_options){
             .loop = server->loop,
+            .pool = server->pool,
             .listen = config->listen,
             .tls = server->tls,
             .net = &config->net.options,
@@ -376,13 +389,16 @@ main(int argc, char **argv)
     bucket_init(&server.bandwidth, config.net.bandwidth);
     server.loop = loop_new();
     if (server.loop == NULL ||
-        loop_on_signals(server.loop, on_signal, &server) != 0)
+        loop_on_signals(server.loop, on_signal, &server) != 0 ||
+        (server.pool =
+             worker_pool_new(server.loop, (unsigned)config.threads)) == NULL)
         log_warn("cannot start");
     else
         server.status = serve(&server, &config);
     raw_server_free(server.raw);
     session_server_free(server.session);
     tls_free(server.tls);
+    worker_pool_free(server.pool);
     loop_free(server.loop);
     return (int)server.status;
 }

@@ -66,7 +66,7 @@ struct request {
     const struct greeting_position *peer;
     const void *early;
     size_t early_bytes;
-    uint64_t *replay;
+    uint64_t replay;
     struct greeting_position *position;
     struct session_channel_report *report;
     struct news news;
@@ -296,7 +296,7 @@ attach(void *arg)
 
     request->reason = session_channel_attach(
         channel->channel, request->transport, request->peer, request->early,
-        request->early_bytes, request->replay);
+        request->early_bytes, &request->replay);
     if (request->reason != REASON_NONE && channel->worker != NULL)
         transport_move(request->transport, channel->options.loop);
 }
@@ -313,12 +313,13 @@ worker_channel_attach(struct worker_channel *channel,
         .peer = peer,
         .early = early,
         .early_bytes = early_bytes,
-        .replay = replay,
     };
 
     if (channel->worker != NULL)
         transport_move(transport, worker_loop(channel->worker));
     carry_out(attach, &request);
+    if (request.reason == REASON_NONE)
+        *replay = request.replay;
     return request.reason;
 }
 
