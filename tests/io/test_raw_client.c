@@ -432,7 +432,7 @@ a_qemu_that_breaks_one_channel_breaks_all(void **state)
     begin_migration(&rig, 3);
     peer_read(&rig.qemu[2], false);
     peer_say(&rig.server.peers[2], "unread", 6);
-    STAGE_UNTIL(&rig.stage, peer_pending(&rig.qemu[2]) == 6);
+    STAGE_POLL(&rig.stage, peer_pending(&rig.qemu[2]) == 6);
     peer_do(&rig.qemu[2], PEER_CLOSE);
     for (unsigned i = 0; i < 3; i++) {
         STAGE_UNTIL(&rig.stage, peer_ended(&rig.server.peers[i]));

@@ -135,8 +135,8 @@ a_main_channel_broken_by_qemu_tears_down_all(void **state)
     server_rig_begin(&rig, 3);
     peer_read(&rig.qemu.peers[0], false);
     peer_say(&rig.sources[0], multifd_init, sizeof multifd_init);
-    STAGE_UNTIL(&rig.stage,
-                peer_pending(&rig.qemu.peers[0]) == sizeof multifd_init);
+    STAGE_POLL(&rig.stage,
+               peer_pending(&rig.qemu.peers[0]) == sizeof multifd_init);
     peer_do(&rig.qemu.peers[0], PEER_CLOSE);
     server_rig_assert_done(&rig, STATUS_FAILED);
     for (unsigned i = 0; i < 3; i++)

@@ -212,7 +212,7 @@ a_source_that_breaks_off_fails_the_destination(void **state)
     /* A close with bytes unread is an error, as a crash may be. */
     peer_read(&rig.source[1], false);
     peer_say(&rig.dest.peers[1], "unread", 6);
-    STAGE_UNTIL(&rig.stage, peer_pending(&rig.source[1]) == 6);
+    STAGE_POLL(&rig.stage, peer_pending(&rig.source[1]) == 6);
     peer_do(&rig.source[1], PEER_CLOSE);
     for (unsigned i = 0; i < 3; i++)
         STAGE_UNTIL(&rig.stage, peer_ended(&rig.dest.peers[i]));
@@ -269,6 +269,7 @@ a_destination_that_stands_still_stops_the_source(void **state)
     assert_true(rig.source[0].sent < BOUND);
     peer_read(&rig.dest.peers[0], true);
     assert_statuses(&rig, STATUS_DONE);
+    STAGE_UNTIL(&rig.stage, rig.dest.peers[0].eof);
     assert_int_equal(rig.dest.peers[0].received, TOTAL + 4);
     assert_false(rig.dest.peers[0].mismatch);
     rig_close(&rig);

@@ -179,7 +179,7 @@ a_destination_that_dies_ends_the_session(void **state)
     qemu = &now.qemu->peers[0];
     peer_read(qemu, false);
     session_peer_data(now.main, 1, SESSIONS_FIRST_BYTES, 1000);
-    stage_turns_in(&rig->stage, 20);
+    STAGE_POLL(&rig->stage, peer_pending(qemu) >= 1000);
     peer_say(qemu, "last words", 10);
     peer_close(qemu);
     STAGE_UNTIL(&rig->stage, now.main->frames[FRAME_RESET] == 1);
