@@ -18,6 +18,7 @@ channel_init(struct channel *channel, uint32_t room)
 {
     *channel = (struct channel){ .room = room, .allowed = UINT64_MAX };
     channel_patience(channel, CHANNEL_PING_MS, CHANNEL_PING_MS);
+    channel_offer(channel, FRAME_DATA_MAX, false, 0);
 }
 
 void
@@ -68,6 +69,7 @@ channel_attach(struct channel *channel, const struct greeting_position *peer,
 
     channel->peer_room = peer->window;
     channel->attached = true;
+    channel_offer(channel, FRAME_DATA_MAX, false, 0);
     channel->reset_sent = false;
     channel->ping_due = false;
     channel->pong_due = false;
@@ -236,7 +238,15 @@ channel_reset(struct channel *channel, enum reason reason)
         channel->reset = reason;
 }
 
-/* Bytes of the stream that the peer has room for. */
+void
+channel_offer(struct channel *channel, uint32_t bytes, bool all, uint8_t flags)
+{
+    channel->offer = bytes;
+    channel->offer_all = all;
+    channel->offer_flags = flags;
+}
+
+/* Return how much of the stream waits that the peer has room for. */
 static uint64_t
 may_send(const struct channel *channel)
 {
@@ -266,15 +276,19 @@ next_data(struct channel *channel, struct frame *frame)
     struct channel_out *out = &channel->out;
     uint64_t length = may_send(channel);
 
-    if (length > channel->allowed)
-        length = channel->allowed;
-    if (length == 0)
+    if (length > channel->offer)
+        length = channel->offer;
+    if (length == 0 || (channel->offer_all && length < channel->offer))
         return false;
-    if (length > FRAME_DATA_MAX)
-        length = FRAME_DATA_MAX;
+    if (length > channel->allowed && !channel->offer_all)
+        length = channel->allowed;
+    if (channel->allowed == 0)
+        return false;
     if (channel->allowed != UINT64_MAX)
-        channel->allowed -= length;
+        channel->allowed -=
+            length < channel->allowed ? length : channel->allowed;
     *frame = (struct frame){ .type = FRAME_DATA,
+                             .flags = channel->offer_flags,
                              .length = (uint32_t)length,
                              .offset = out->sent };
     out->sent += length;
@@ -373,7 +387,7 @@ next_ping(struct channel *channel, struct frame *frame)
 static bool
 next_reset(struct channel *channel, struct frame *frame)
 {
-    if (channel->reset == REASON_NONE || channel_held(channel))
+    if (channel->reset == REASON_NONE || may_send(channel) > 0)
         return false;
     *frame =
         (struct frame){ .type = FRAME_RESET, .code = (uint16_t)channel->reset };

@@ -58,7 +58,10 @@ struct channel {
     bool ack_now;       /* but now they are */
     uint64_t allowed;   /* payload that may be sent before it is allowed more */
     bool attached;
-    enum reason reset; /* to be sent to the peer, then nothing more */
+    uint32_t offer;      /* of the stream for the next DATA frame, at most, */
+    bool offer_all;      /* or exactly */
+    uint8_t offer_flags; /* which that frame then has */
+    enum reason reset;   /* to be sent to the peer, then nothing more */
     bool reset_sent;
     bool ping_due;
     bool pong_due;
@@ -180,9 +183,10 @@ uint64_t channel_may_queue(const struct channel *channel, uint64_t window);
 /**
  * channel_allow(channel, bytes):
  * channel_held(channel):
- * Send ${bytes} of payload at most from now on: everything unless this is
- * called.  Return whether there is some that could be sent but for this; what
- * follows it in the stream waits for it, and nothing else does.
+ * Send ${bytes} of the stream at most from now on: everything unless this is
+ * called.  What goes in one piece alone (channel_offer) goes as a whole while
+ * that is not 0.  Return whether there is some that could be sent but for this;
+ * what follows it in the stream waits for it, and nothing else does.
  */
 void channel_allow(struct channel *channel, uint64_t bytes);
 bool channel_held(const struct channel *channel);
@@ -203,10 +207,20 @@ void channel_end(struct channel *channel);
 void channel_reset(struct channel *channel, enum reason reason);
 
 /**
+ * channel_offer(channel, bytes, all, flags):
+ * Let DATA frames have at most ${bytes} of the stream, or exactly so many if
+ * ${all}, and ${flags}.  0 holds data back, and with it FIN and RESET, which
+ * come after it; everything else goes on.  At first, and at each attachment:
+ * FRAME_DATA_MAX, not all, no flags.
+ */
+void channel_offer(struct channel *channel, uint32_t bytes, bool all,
+                   uint8_t flags);
+
+/**
  * channel_next(channel, frame):
  * If there is something to send, fill in ${frame}, count it as sent and return
- * true.  The payload of a DATA frame are the owner's bytes from frame->offset
- * on.  Without a transport there never is.
+ * true.  A DATA frame carries the owner's bytes from frame->offset on.
+ * Without a transport there never is.
  */
 bool channel_next(struct channel *channel, struct frame *frame);
 
