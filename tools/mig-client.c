@@ -18,8 +18,10 @@
 #include "tunnel/raw_client.h"
 #include "tunnel/session_client.h"
 #include "wire/bucket.h"
+#include "wire/compression.h"
 #include "wire/control_line.h"
 #include "wire/greeting.h"
+#include "wire/packer.h"
 
 enum { DEFAULT_PORT = 9999, WAIT_MAX_MS = 24 * 3600 * 1000 };
 enum {
@@ -27,8 +29,11 @@ enum {
     OPTION_CONTROL,
     OPTION_THREADS,
     OPTION_SET_BANDWIDTH,
+    OPTION_COMPRESS,
+    OPTION_COMPRESS_WINDOW,
 };
 enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
+enum { COMPRESS_WINDOW_MIN = 64 << 10, COMPRESS_WINDOW_MAX = 128 << 20 };
 enum { QEMU_BUFFER_WANTED = 4 << 20 };
 
 struct config {
@@ -40,9 +45,11 @@ struct config {
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
     uint64_t window;
-    uint64_t threads; /* 0: one for each processor */
+    uint64_t threads;   /* 0: one for each processor */
     bool set_bandwidth; /* of a client that runs; nothing else is done: */
     uint64_t new_bandwidth;
+    struct compression_wish compress;
+    bool compress_given;
     bool raw;
     bool once;
     struct net_cli net;
@@ -91,6 +98,12 @@ static const struct cli_option options[] = {
     { OPTION_THREADS, "threads", "N",
       "share the channels out among so many threads, at\n"
       "most (one for each processor)" },
+    { OPTION_COMPRESS, "compress", "HOW",
+      "auto: while the link is slow and the data gives way;\n"
+      "off; or zstd, zstd:1 to zstd:19: always (auto)" },
+    { OPTION_COMPRESS_WINDOW, "compress-window", "SIZE",
+      "how far compression looks back for what repeats, 64K\n"
+      "to 128M: memory at both ends, for each channel (2M)" },
     NET_MPTCP_OPTION,
     NET_CONGESTION_OPTION,
     NET_DSCP_OPTION,
@@ -108,6 +121,24 @@ static const struct cli_option options[] = {
       "the user to be, one of FILE's (qemu)" },
     CREDENTIALS_INSECURE_OPTION,
 };
+
+static const char *
+take_compress(struct config *config, int key, const char *value)
+{
+    uint64_t window;
+
+    config->compress_given = true;
+    if (key == OPTION_COMPRESS) {
+        if (compression_parse(value, &config->compress) != 0)
+            return "auto, off, zstd, or zstd:1 to zstd:19";
+        return NULL;
+    }
+    if (value_size(value, COMPRESS_WINDOW_MIN, COMPRESS_WINDOW_MAX, &window) !=
+        0)
+        return "a size from 64K to 128M, such as 8M";
+    config->compress.pack_log = compression_window_log(window);
+    return NULL;
+}
 
 static const char *
 on_option(void *arg, int key, const char *value)
@@ -152,6 +183,8 @@ on_option(void *arg, int key, const char *value)
         if (value_count(value, 1, WORKER_POOL_MAX, &config->threads) != 0)
             return "a number from 1 to 256";
         break;
+    case OPTION_COMPRESS:
+    case OPTION_COMPRESS_WINDOW: return take_compress(config, key, value);
     case 'r': config->raw = true; break;
     case '1': config->once = true; break;
     case OPTION_SET_BANDWIDTH:
@@ -253,6 +286,7 @@ start_session(struct client *client, const struct config *config)
         .wait_ms = config->wait_ms,
         .resume_timeout_ms = config->resume_timeout_ms,
         .window = (uint32_t)config->window,
+        .compress = config->compress,
         .once = config->once,
         .control_path =
             config->control_path[0] != '\0' ? config->control_path : NULL,
@@ -365,7 +399,9 @@ main(int argc, char **argv)
                              .name = "",
                              .wait_ms = 30000,
                              .resume_timeout_ms = 300000,
-                             .window = 64 << 20 };
+                             .window = 64 << 20,
+                             .compress = { .mode = COMPRESSION_AUTO,
+                                           .pack_log = PACKER_WINDOW_LOG } };
     struct client client = { .status = STATUS_FAILED };
     const char *clash;
 
@@ -389,6 +425,8 @@ main(int argc, char **argv)
                                "runs on");
     if (config.raw && config.name[0] != '\0')
         return cli_error(&cli, "--name needs sessions: not with --raw");
+    if (config.raw && config.compress_given)
+        return cli_error(&cli, "compression needs sessions: not with --raw");
     clash = credentials_cli_check(&config.credentials);
     if (clash != NULL)
         return cli_error(&cli, "%s", clash);

@@ -18,6 +18,7 @@
 #include "tunnel/session_server.h"
 #include "wire/bucket.h"
 #include "wire/control_line.h"
+#include "wire/unpacker.h"
 #include "wire/vm_path.h"
 
 enum { DEFAULT_PORT = 9999, WAIT_MAX_MS = 24 * 3600 * 1000 };
@@ -27,6 +28,7 @@ enum {
     OPTION_ALLOW,
     OPTION_CONTROL,
     OPTION_THREADS,
+    OPTION_NO_COMPRESS,
 };
 enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
 
@@ -42,6 +44,7 @@ struct config {
     bool raw;
     bool once;
     bool qemu_tls;
+    bool no_compress;
     struct cidr allow[DOOR_ALLOW_MAX];
     size_t allow_count;
     struct net_cli net;
@@ -90,6 +93,9 @@ static const struct cli_option options[] = {
     { OPTION_THREADS, "threads", "N",
       "share the channels out among so many threads, at\n"
       "most (one for each processor)" },
+    { OPTION_NO_COMPRESS, "no-compress", NULL,
+      "take nothing compressed, whatever clients want: it\n"
+      "costs this host processor time and memory" },
     { OPTION_QEMU_TLS, "qemu-tls", NULL,
       "with --raw: the QEMUs encrypt (tls-creds), so\n"
       "take TLS streams instead of plain ones" },
@@ -158,6 +164,7 @@ on_option(void *arg, int key, const char *value)
         break;
     case 'r': config->raw = true; break;
     case '1': config->once = true; break;
+    case OPTION_NO_COMPRESS: config->no_compress = true; break;
     case OPTION_QEMU_TLS: config->qemu_tls = true; break;
     case OPTION_ALLOW: return take_allow(config, value);
     case NET_MPTCP:
@@ -245,6 +252,7 @@ start_session(struct server *server, const struct config *config,
             .wait_ms = config->wait_ms,
             .resume_timeout_ms = config->resume_timeout_ms,
             .window = (uint32_t)config->window,
+            .pack_log = config->no_compress ? 0 : PACKED_WINDOW_LOG_MAX,
             .once = config->once,
             .control_path =
                 config->control_path[0] != '\0' ? config->control_path : NULL,

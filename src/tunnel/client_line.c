@@ -162,6 +162,17 @@ carried(const struct client_line *line)
     return report.out_bytes + report.in_bytes;
 }
 
+/* Whoever has asked for it should know that it is not to be had. */
+static void
+say_plain(const struct client_line *line, const struct greeting_position *peer)
+{
+    if (!line->accepted && line->options.number == 1 && peer->pack_log == 0 &&
+        line->options.compress.mode == COMPRESSION_FIXED)
+        log_warnx("%s: mig-server takes nothing compressed: it is older, or "
+                  "was told not to",
+                  line->options.label);
+}
+
 static void
 say_up(struct client_line *line, uint64_t replay)
 {
@@ -203,6 +214,7 @@ take_answer(struct client_line *line, const struct server_greeting *answer,
     line->greeting = NULL;
     stop(line, UP);
     say_up(line, replay);
+    say_plain(line, &answer->position);
     line->accepted = true;
     line->up_ms = loop_now_ms(line->options.loop);
     line->carried_bytes = carried(line);
@@ -487,6 +499,7 @@ client_line_new(const struct client_line_options *options)
             .loop = options->loop,
             .number = options->number,
             .window = options->window,
+            .compress = options->compress,
             .bandwidth = options->number != 0 ? options->bandwidth : NULL,
             .on_lost = on_channel_lost,
             .on_finished = NULL, /* the server closes: see on_channel_lost */

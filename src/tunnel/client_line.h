@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "wire/compression.h"
 #include "wire/greeting.h"
 #include "wire/reason.h"
 
@@ -31,7 +32,8 @@ struct client_line_options {
     unsigned char session[SESSION_ID_BYTES];
     char name[VM_NAME_MAX + 1];
     uint32_t number;
-    uint32_t window;            /* bytes, see session_channel_options */
+    uint32_t window; /* bytes, see session_channel_options */
+    struct compression_wish compress;
     uint64_t wait_ms;           /* for the first connection */
     uint64_t resume_timeout_ms; /* for each further one */
 

@@ -143,6 +143,8 @@ count(struct server_session *session, struct session_totals *totals)
         totals->there_bytes += report.in_bytes;
         totals->back_bytes += report.out_bytes;
         totals->replayed_bytes += report.replayed_bytes;
+        totals->stream_bytes += report.stream_bytes;
+        totals->wire_bytes += report.wire_bytes;
     }
 }
 
@@ -528,6 +530,7 @@ channel_new(struct server_session *session, struct served *served)
             .number = served->number,
             .patient = true,
             .window = session->options.window,
+            .pack_log = carries ? session->options.pack_log : 0,
             .bandwidth = carries ? session->options.bandwidth : NULL,
             .on_lost = on_lost,
             .on_finished = on_finished,

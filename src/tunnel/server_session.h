@@ -29,6 +29,7 @@ struct server_session_options {
     uint64_t resume_timeout_ms; /* for a lost transport */
     uint64_t linger_ms;         /* for a client to hear of the end */
     uint32_t window;            /* bytes */
+    uint8_t pack_log;           /* see session_channel_options */
     const struct net_options *net; /* or NULL; outlives it */
     struct bucket *bandwidth;      /* of what goes out; NULL: no limit */
     struct spent_sockets *spent;   /* shared with the owner's other sessions */

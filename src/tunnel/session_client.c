@@ -126,6 +126,8 @@ count(struct session_client *client, struct session_totals *totals)
         totals->there_bytes += report.out_bytes;
         totals->back_bytes += report.in_bytes;
         totals->replayed_bytes += report.replayed_bytes;
+        totals->stream_bytes += report.stream_bytes;
+        totals->wire_bytes += report.wire_bytes;
     }
 }
 
@@ -369,6 +371,8 @@ line_new(struct session_client *client, uint32_t number, uint64_t wait_ms,
     options.bandwidth = client->options.bandwidth;
     options.number = number;
     options.window = client->options.window;
+    if (number != 0)
+        options.compress = client->options.compress;
     options.wait_ms = wait_ms;
     options.resume_timeout_ms = client->options.resume_timeout_ms;
     memcpy(options.session, client->id, sizeof options.session);

@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "base/exit_status.h"
+#include "wire/compression.h"
 
 struct bucket;
 struct loop;
@@ -27,8 +28,9 @@ struct session_client_options {
     uint64_t wait_ms; /* how long to try to reach ${dest} at first */
     uint64_t resume_timeout_ms;
     uint32_t window; /* bytes */
-    bool once;       /* done after the first session in which a VM went, and
-                        when its driver, if there is one, has left */
+    struct compression_wish compress;
+    bool once; /* done after the first session in which a VM went, and
+                  when its driver, if there is one, has left */
     const char *control_path; /* for helpers to attach; NULL for none */
     bool control_needed;      /* see helper_talk_open */
     const char *program;      /* "mig-client 0.1.0"; outlives it */

@@ -276,6 +276,7 @@ begin(struct session_server *server, const struct client_greeting *greeting,
         .linger_ms = server->options.once ? ONCE_LINGER_MS
                                           : server->options.resume_timeout_ms,
         .window = server->options.window,
+        .pack_log = server->options.pack_log,
         .net = server->options.net,
         .bandwidth = server->options.bandwidth,
         .spent = &server->spent,

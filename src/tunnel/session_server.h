@@ -30,9 +30,11 @@ struct session_server_options {
     const char *unix_path; /* "%n" in it stands for the VM's name */
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
-    uint32_t window; /* bytes */
-    bool once;       /* done after the first session in which a VM came, and
-                        when its driver, if there is one, has left */
+    uint32_t window;  /* bytes */
+    uint8_t pack_log; /* compressed streams with windows of up to 2^pack_log
+                         bytes are taken; 0 for none */
+    bool once;        /* done after the first session in which a VM came, and
+                         when its driver, if there is one, has left */
     const char *control_path; /* for helpers to attach, with "%n" where
                                  ${unix_path} has it; NULL for none */
     bool control_needed;      /* see helper_talk_open */

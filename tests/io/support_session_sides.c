@@ -62,7 +62,8 @@ on_failed(void *arg, enum reason reason)
 }
 
 static void
-side_open(struct sides *rig, struct side *side, uint32_t window)
+side_open(struct sides *rig, struct side *side, uint32_t window,
+          const struct compression_wish *wish, uint8_t pack_log)
 {
     int fds[2];
 
@@ -73,6 +74,8 @@ side_open(struct sides *rig, struct side *side, uint32_t window)
             .loop = rig->stage.loop,
             .number = 1,
             .window = window,
+            .compress = *wish,
+            .pack_log = pack_log,
             .bandwidth = &rig->bandwidth,
             .on_lost = on_lost,
             .on_finished = side->is_server ? on_server_finished : NULL,
@@ -96,15 +99,24 @@ side_close(struct side *side)
     peer_close(&side->qemu);
 }
 
+static const struct compression_wish plain;
+
 void
 sides_open(struct sides *rig, uint32_t window)
+{
+    sides_open_packing(rig, window, &plain, 0);
+}
+
+void
+sides_open_packing(struct sides *rig, uint32_t window,
+                   const struct compression_wish *wish, uint8_t pack_log)
 {
     faults_clear();
     memset(rig, 0, sizeof *rig);
     stage_open(&rig->stage);
     rig->pool = pool_open(rig->stage.loop);
-    side_open(rig, &rig->side[0], window);
-    side_open(rig, &rig->side[1], window);
+    side_open(rig, &rig->side[0], window, wish, 0);
+    side_open(rig, &rig->side[1], window, &plain, pack_log);
 }
 
 enum reason
@@ -139,10 +151,12 @@ sides_join(struct sides *rig, size_t chunk, uint64_t bytes)
             REASON_NONE);
 }
 
-void
-sides_open_alone(struct sides *rig, uint32_t window, uint32_t room)
+static void
+open_alone(struct sides *rig, uint32_t window, uint32_t room,
+           const struct compression_wish *wish, uint8_t pack_log)
 {
-    const struct greeting_position zero = { .window = room };
+    const struct greeting_position zero = { .window = room,
+                                            .pack_log = pack_log };
     struct greeting_position own;
     uint64_t replay;
     int fds[2];
@@ -151,7 +165,7 @@ sides_open_alone(struct sides *rig, uint32_t window, uint32_t room)
     memset(rig, 0, sizeof *rig);
     stage_open(&rig->stage);
     rig->pool = pool_open(rig->stage.loop);
-    side_open(rig, &rig->side[0], window);
+    side_open(rig, &rig->side[0], window, wish, pack_log);
     net_unix_pair(fds);
     net_send_buffer(fds[0], SIDES_SOCKET_BYTES);
     session_peer_open(&rig->peer, &rig->stage, fds[1], ROLE_FRAMES);
@@ -161,6 +175,19 @@ sides_open_alone(struct sides *rig, uint32_t window, uint32_t room)
     assert_int_equal(own.window, window);
     assert_int_equal(sides_attach(rig, &rig->side[0], fds[0], &zero, &replay),
                      REASON_NONE);
+}
+
+void
+sides_open_alone(struct sides *rig, uint32_t window, uint32_t room)
+{
+    open_alone(rig, window, room, &plain, 0);
+}
+
+void
+sides_open_alone_packing(struct sides *rig, const struct compression_wish *wish,
+                         uint8_t pack_log)
+{
+    open_alone(rig, SIDES_WINDOW, SIDES_WINDOW, wish, pack_log);
 }
 
 void

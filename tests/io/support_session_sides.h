@@ -54,15 +54,24 @@ void sides_rest(struct sides *rig);
 
 /**
  * sides_open(rig, window):
- * Make a client's side and a server's, not joined yet.
+ * sides_open_packing(rig, window, wish, pack_log):
+ * Make a client's side and a server's, not joined yet.  The client compresses
+ * as ${wish} says, and the server takes windows of up to 2^${pack_log} bytes.
  */
 void sides_open(struct sides *rig, uint32_t window);
+void sides_open_packing(struct sides *rig, uint32_t window,
+                        const struct compression_wish *wish, uint8_t pack_log);
 
 /**
  * sides_open_alone(rig, window, room):
- * Make a client's side, joined to the test, which has room for ${room} bytes.
+ * sides_open_alone_packing(rig, wish, pack_log):
+ * Make a client's side, joined to the test, which has room for ${room} bytes;
+ * or one that compresses as ${wish} says, or takes what the test compresses.
  */
 void sides_open_alone(struct sides *rig, uint32_t window, uint32_t room);
+void sides_open_alone_packing(struct sides *rig,
+                              const struct compression_wish *wish,
+                              uint8_t pack_log);
 void sides_close(struct sides *rig);
 
 /**

@@ -3,6 +3,7 @@
 
 #include "support_session_sides.h"
 #include "support_test.h"
+#include "wire/packer.h"
 
 enum {
     RATE = 1 << 20,
@@ -153,6 +154,60 @@ a_channel_that_has_nothing_to_send_sleeps(void **state)
     sides_close(&rig);
 }
 
+/* Make sides of which the client's compresses, with a limit. */
+static void
+open_packing(struct sides *rig, enum compression_mode mode)
+{
+    const struct compression_wish wish = { .mode = mode,
+                                           .level = 1,
+                                           .pack_log = PACKER_WINDOW_LOG };
+
+    sides_open_packing(rig, SIDES_WINDOW, &wish, PACKER_WINDOW_LOG);
+    bucket_set_rate(&rig->bandwidth, RATE);
+    sides_join(rig, WIRE_CHUNK_MAX, WIRE_FOREVER);
+    peer_expect(&rig->side[1].qemu, PEER_SOFT, 0);
+}
+
+static void
+what_is_compressed_counts_as_it_goes(void **state)
+{
+    enum { SOFT_BYTES = 3 * BYTES };
+    uint64_t start_ms = stage_now_ms();
+    struct session_channel_report report;
+    struct sides rig;
+
+    (void)state;
+    open_packing(&rig, COMPRESSION_FIXED);
+    peer_send(&rig.side[0].qemu, PEER_SOFT, SOFT_BYTES, PEER_END);
+    STAGE_UNTIL(&rig.stage, rig.side[1].qemu.eof);
+    worker_channel_report(rig.side[0].channel, &report);
+    assert_int_equal(report.stream_bytes, SOFT_BYTES);
+    assert_in_range(report.wire_bytes, 1, SOFT_BYTES / 2);
+    assert_took_its_time(start_ms, report.wire_bytes);
+    assert_few_turns(&rig.stage);
+    assert_int_equal(rig.side[1].qemu.received, SOFT_BYTES);
+    assert_false(rig.side[1].qemu.mismatch);
+    sides_close(&rig);
+}
+
+static void
+a_limit_is_a_slow_link_to_compress_for(void **state)
+{
+    struct session_channel_report report;
+    struct sides rig;
+
+    (void)state;
+    open_packing(&rig, COMPRESSION_AUTO);
+    peer_send(&rig.side[0].qemu, PEER_SOFT, UINT64_MAX, PEER_STAY);
+    do {
+        stage_turn(&rig.stage);
+        worker_channel_report(rig.side[0].channel, &report);
+    } while (report.stream_bytes < BYTES ||
+             report.wire_bytes > report.stream_bytes / 4 * 3);
+    assert_false(rig.side[1].qemu.mismatch);
+    sides_close(&rig);
+}
+
 int
 main(void)
 {
@@ -163,6 +218,8 @@ main(void)
         cmocka_unit_test(a_limit_that_is_lifted_is_gone),
         cmocka_unit_test(a_limit_that_is_set_later_counts),
         cmocka_unit_test(a_channel_that_has_nothing_to_send_sleeps),
+        cmocka_unit_test(what_is_compressed_counts_as_it_goes),
+        cmocka_unit_test(a_limit_is_a_slow_link_to_compress_for),
     };
 
     return RUN_TESTS(tests);

@@ -73,6 +73,25 @@ a_whole_offer_waits_for_room_at_the_peer(void **state)
 }
 
 static void
+a_whole_offer_goes_as_long_as_anything_is_allowed(void **state)
+{
+    struct channel channel;
+
+    (void)state;
+    begin(&channel, 100);
+    channel_allow(&channel, 40);
+    channel_offer(&channel, 30, true, FRAME_FLAG_PACKED);
+    assert_next(&channel, FRAME_DATA, 0, 30, FRAME_FLAG_PACKED);
+    assert_next(&channel, FRAME_DATA, 30, 30, FRAME_FLAG_PACKED);
+    assert_true(channel_held(&channel));
+    assert_nothing_next(&channel);
+    channel_allow(&channel, 5);
+    channel_offer(&channel, 30, false, 0);
+    assert_next(&channel, FRAME_DATA, 60, 5, 0);
+    assert_nothing_next(&channel);
+}
+
+static void
 what_is_held_back_holds_back_the_end_and_nothing_else(void **state)
 {
     struct channel channel;
@@ -120,6 +139,7 @@ main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_has_what_is_offered_and_no_more),
         cmocka_unit_test(a_whole_offer_waits_for_room_at_the_peer),
+        cmocka_unit_test(a_whole_offer_goes_as_long_as_anything_is_allowed),
         cmocka_unit_test(what_is_held_back_holds_back_the_end_and_nothing_else),
         cmocka_unit_test(another_transport_begins_without_an_offer),
     };
