@@ -26,18 +26,14 @@ void pool_close(struct worker_pool *pool);
 int pool_add_failed(int failed);
 
 /**
- * POOL_RUN_TESTS(tests):
+ * POOL_RUN_GROUP(workers, name, tests):
  * POOL_RUN_BOTH(tests):
- * Run the tests on the main thread, on one worker, and on two; or without the
- * one in the middle.  Return how many have failed.
+ * Run the tests on so many workers, or 0 for the main thread; or on the main
+ * thread, and on two.  Return how many have failed so far.
  */
 #define POOL_RUN_GROUP(workers, name, tests) \
     (pool_use_workers(workers),              \
      pool_add_failed(cmocka_run_group_tests_name(name, tests, NULL, NULL)))
-#define POOL_RUN_TESTS(tests)                 \
-    (POOL_RUN_GROUP(0, "main thread", tests), \
-     POOL_RUN_GROUP(1, "one worker", tests),  \
-     POOL_RUN_GROUP(2, "two workers", tests))
 #define POOL_RUN_BOTH(tests)                  \
     (POOL_RUN_GROUP(0, "main thread", tests), \
      POOL_RUN_GROUP(2, "two workers", tests))

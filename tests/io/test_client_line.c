@@ -627,8 +627,8 @@ a_complete_line_comes_back_until_the_server_has_closed_it(void **state)
     peer_send(&rig.qemu, 1, 100, PEER_END);
     session_peer_frame(latest(&rig), (struct frame){ .type = FRAME_FIN });
     STAGE_UNTIL(&rig.stage, latest(&rig)->got_end && rig.qemu.eof);
-    stage_turns_in(&rig.stage, 20);
-    assert_true(worker_channel_complete(client_line_channel(rig.line)));
+    STAGE_POLL(&rig.stage,
+               worker_channel_complete(client_line_channel(rig.line)));
     session_peer_reset(latest(&rig));
     STAGE_UNTIL(&rig.stage, rig.server.count == 2 && latest(&rig)->greeted);
     server = latest(&rig);
@@ -714,20 +714,12 @@ main(void)
         cmocka_unit_test(what_follows_the_answer_at_once_is_not_lost),
         cmocka_unit_test(an_answer_may_come_byte_by_byte),
         cmocka_unit_test(a_greeting_may_be_written_in_pieces),
-        cmocka_unit_test(a_greeting_that_cannot_be_written_is_tried_again),
         cmocka_unit_test(a_lost_transport_is_resumed_where_it_stood),
         cmocka_unit_test(every_refusal_ends_it_at_once),
         cmocka_unit_test(a_refusal_of_the_resumption_ends_it_at_once),
         cmocka_unit_test(an_answer_that_lies_ends_it),
         cmocka_unit_test(what_is_no_mig_server_is_said_at_once),
-        cmocka_unit_test(a_server_that_hangs_up_is_told_once_and_tried_again),
-        cmocka_unit_test(a_first_connection_has_its_own_deadline),
-        cmocka_unit_test(
-            a_server_that_does_not_answer_is_tried_again_after_five_seconds),
-        cmocka_unit_test(a_server_that_refuses_for_three_seconds_is_gone),
         cmocka_unit_test(a_resumption_has_its_own_deadline),
-        cmocka_unit_test(a_stranger_in_the_servers_place_is_not_believed),
-        cmocka_unit_test(a_server_that_drops_each_transport_is_not_hammered),
         cmocka_unit_test(a_lie_of_the_servers_fails_the_line),
         cmocka_unit_test(an_early_end_in_order_is_a_loss_like_another),
         cmocka_unit_test(
@@ -737,5 +729,18 @@ main(void)
         cmocka_unit_test(a_line_may_be_freed_in_any_state),
     };
 
+    /* Long, and no matter of threads. */
+    static const struct CMUnitTest once[] = {
+        cmocka_unit_test(a_server_that_drops_each_transport_is_not_hammered),
+        cmocka_unit_test(a_server_that_hangs_up_is_told_once_and_tried_again),
+        cmocka_unit_test(
+            a_server_that_does_not_answer_is_tried_again_after_five_seconds),
+        cmocka_unit_test(a_server_that_refuses_for_three_seconds_is_gone),
+        cmocka_unit_test(a_stranger_in_the_servers_place_is_not_believed),
+        cmocka_unit_test(a_greeting_that_cannot_be_written_is_tried_again),
+        cmocka_unit_test(a_first_connection_has_its_own_deadline),
+    };
+
+    (void)POOL_RUN_GROUP(0, "main thread, once", once);
     return POOL_RUN_BOTH(tests);
 }

@@ -599,16 +599,12 @@ main(void)
         cmocka_unit_test(a_path_that_is_taken_is_said),
         cmocka_unit_test(silent_channels_are_connected_in_qemus_order),
         cmocka_unit_test(a_channel_may_come_late),
-        cmocka_unit_test(channels_that_wait_for_the_server_keep_their_order),
-        cmocka_unit_test(what_cannot_be_served_is_held_before_it_is_closed),
-        cmocka_unit_test(a_connection_during_the_hold_extends_it),
         cmocka_unit_test(
             a_migration_after_one_that_qemu_has_given_up_is_served_at_once),
         cmocka_unit_test(a_reset_by_the_server_is_held_back_from_a_fresh_qemu),
         cmocka_unit_test(
             channels_that_are_not_fresh_any_more_are_closed_with_the_reset),
         cmocka_unit_test(a_qemu_that_breaks_one_channel_breaks_all),
-        cmocka_unit_test(a_qemu_that_gives_up_while_we_dial_ends_the_migration),
         cmocka_unit_test(the_next_migration_may_follow_a_broken_one),
         cmocka_unit_test(a_client_with_nothing_to_do_stops_at_once),
         cmocka_unit_test(a_client_that_stops_lets_its_migration_end),
@@ -617,5 +613,14 @@ main(void)
         cmocka_unit_test(a_client_may_be_freed_in_the_middle),
     };
 
+    /* Long, and no matter of threads. */
+    static const struct CMUnitTest once[] = {
+        cmocka_unit_test(a_connection_during_the_hold_extends_it),
+        cmocka_unit_test(channels_that_wait_for_the_server_keep_their_order),
+        cmocka_unit_test(what_cannot_be_served_is_held_before_it_is_closed),
+        cmocka_unit_test(a_qemu_that_gives_up_while_we_dial_ends_the_migration),
+    };
+
+    (void)POOL_RUN_GROUP(0, "main thread, once", once);
     return POOL_RUN_BOTH(tests);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,6 +30,7 @@ struct rig {
     struct worker_relay *relay;
     int net_fd; /* the relay's end of the TCP connection */
     unsigned ends;
+    unsigned losses; /* of QEMU, where nobody minds */
     struct relay_report report;
 };
 
@@ -39,6 +41,15 @@ on_end(void *arg)
 
     rig->ends++;
     worker_relay_report(rig->relay, &rig->report);
+}
+
+static void
+on_qemu_lost(void *arg)
+{
+    struct rig *rig = arg;
+
+    rig->losses++;
+    assert_true(worker_relay_lost_qemu(rig->relay));
 }
 
 /* Make everything but the relay; ${buffer} is that of each sender, or 0. */
@@ -574,6 +585,59 @@ a_relay_that_is_freed_while_open_resets_the_network(void **state)
     rig_close(&rig);
 }
 
+/* QEMU breaks off a relay whose owner does not mind; 1000 bytes are left. */
+static void
+break_off_qemu(struct rig *rig)
+{
+    struct relay_options options;
+
+    rig_prepare(rig, &options, 0);
+    options.on_qemu_lost = on_qemu_lost;
+    rig->relay = worker_relay_new(rig->pool, &options);
+    peer_read(&rig->peers[SIDE_QEMU], false);
+    peer_say(&rig->peers[SIDE_QEMU], "last words", 10);
+    rig_send(rig, SIDE_NET, 1000, PEER_STAY);
+    STAGE_POLL(&rig->stage, peer_pending(&rig->peers[SIDE_QEMU]) == 1000 &&
+                                rig->peers[SIDE_NET].received == 10);
+    peer_do(&rig->peers[SIDE_QEMU], PEER_CLOSE);
+}
+
+static void
+a_qemu_that_nobody_misses_is_told_once_and_ends_cleanly(void **state)
+{
+    struct rig rig;
+
+    (void)state;
+    break_off_qemu(&rig);
+    STAGE_UNTIL(&rig.stage, rig.losses > 0 && rig.peers[SIDE_NET].eof);
+    peer_send(&rig.peers[SIDE_NET], 1, 3 << 20, PEER_END); /* for nobody */
+    STAGE_UNTIL(&rig.stage, rig.ends > 0);
+    assert_int_equal(rig.report.end, RELAY_CLEAN);
+    assert_int_equal(rig.peers[SIDE_NET].write_error, 0);
+    assert_int_equal(rig.losses, 1);
+    assert_int_equal(rig.ends, 1);
+    rig_close(&rig);
+}
+
+static void
+a_lost_qemu_that_was_not_told_yet_is_forgotten_when_it_is_broken(void **state)
+{
+    struct pollfd end = { .events = POLLRDHUP };
+    struct rig rig;
+
+    (void)state;
+    break_off_qemu(&rig);
+    end.fd = rig.peers[SIDE_NET].fd;
+    assert_int_equal(poll(&end, 1, 30000), 1); /* the worker has seen it */
+    assert_false(worker_relay_lost_qemu(rig.relay));
+    worker_relay_break(rig.relay);
+    stage_turns_in(&rig.stage, 20);
+    assert_int_equal(rig.losses, 0);
+    assert_int_equal(rig.ends, 0);
+    assert_false(worker_relay_lost_qemu(rig.relay));
+    rig_close(&rig);
+}
+
 /* The worker has closed the connection, and nobody has opened its letter. */
 static void
 an_end_that_was_not_told_yet_is_forgotten_when_it_is_broken(void **state)
@@ -636,13 +700,17 @@ main(void)
         cmocka_unit_test(
             a_relay_that_is_broken_resets_the_network_and_says_nothing),
         cmocka_unit_test(a_relay_that_is_freed_while_open_resets_the_network),
+        cmocka_unit_test(
+            a_qemu_that_nobody_misses_is_told_once_and_ends_cleanly),
     };
 
     static const struct CMUnitTest late[] = {
         cmocka_unit_test(
             an_end_that_was_not_told_yet_is_forgotten_when_it_is_broken),
+        cmocka_unit_test(
+            a_lost_qemu_that_was_not_told_yet_is_forgotten_when_it_is_broken),
     };
 
     POOL_RUN_GROUP(1, "late", late);
-    return POOL_RUN_TESTS(tests);
+    return POOL_RUN_BOTH(tests);
 }

@@ -540,15 +540,20 @@ main(void)
         cmocka_unit_test(small_arrivals_are_not_acknowledged_one_by_one),
         cmocka_unit_test(what_came_before_qemu_waits_for_it),
         cmocka_unit_test(an_end_alone_waits_for_qemu_too),
-        cmocka_unit_test(no_more_is_taken_from_qemu_than_the_peer_has_room_for),
         cmocka_unit_test(a_peer_that_reads_nothing_costs_a_window_and_no_time),
         cmocka_unit_test(a_qemu_that_reads_nothing_costs_a_window_and_no_time),
-        cmocka_unit_test(an_idle_channel_wakes_up_for_a_ping_a_second),
         cmocka_unit_test(a_half_closed_channel_is_idle_and_can_still_answer),
         cmocka_unit_test(a_channel_resumed_after_it_finished_finishes_its_peer),
         cmocka_unit_test(the_servers_last_word_may_be_lost),
-        cmocka_unit_test(a_channel_that_carries_nothing_sleeps_ever_longer),
     };
 
-    return POOL_RUN_TESTS(tests);
+    /* Long, and no matter of threads. */
+    static const struct CMUnitTest once[] = {
+        cmocka_unit_test(a_channel_that_carries_nothing_sleeps_ever_longer),
+        cmocka_unit_test(an_idle_channel_wakes_up_for_a_ping_a_second),
+        cmocka_unit_test(no_more_is_taken_from_qemu_than_the_peer_has_room_for),
+    };
+
+    (void)POOL_RUN_GROUP(0, "main thread, once", once);
+    return POOL_RUN_BOTH(tests);
 }

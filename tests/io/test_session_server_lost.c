@@ -54,6 +54,7 @@ a_lost_transport_is_resumed_where_it_stood(void **state)
     peer_say(&now.qemu->peers[0], SHUT, 4);
     STAGE_UNTIL(&rig->stage, now.main->received == 4);
     session_peer_reset(now.main);
+    STAGE_POLL(&rig->stage, strstr(capture_text(), "transport lost: ") != NULL);
     greeting.position.delivered = 4;
     now.main = sessions_greet(rig, &greeting);
     assert_int_equal(now.main->server.position.delivered, SESSIONS_FIRST_BYTES);
@@ -105,7 +106,9 @@ a_stale_greeting_leaves_the_transport_alone(void **state)
     now = sessions_migrate(rig, 'A', "", sessions_qemu(rig, "dest"));
     peer_say(&now.qemu->peers[0], SHUT, 8);
     STAGE_UNTIL(&rig->stage, now.main->received == 8);
-    stage_turns_in(&rig->stage, 20); /* the ACK has come */
+    session_peer_frame(now.main, (struct frame){ .type = FRAME_PING });
+    STAGE_UNTIL(&rig->stage, now.main->frames[FRAME_PONG] == 1); /* the ACK has
+                                                                    come */
     sessions_refused(rig, &stale, REASON_BAD_RESUME);
     assert_false(session_peer_ended(now.main));
     sessions_finish(rig, &now);
