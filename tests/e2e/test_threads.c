@@ -7,6 +7,7 @@
 #include "support_vm.h"
 #include "support_wait.h"
 
+/* Compression has threads of its own, so it is off. */
 enum { THREADS = 4, RESETS = 10, FILL_MIB = 128 };
 
 #define WITH_THREADS ARGS("--threads", "4")
@@ -60,8 +61,8 @@ session_on_four_threads_survives(struct e2e *e2e, const char *action)
 
     guest.fill_mib = FILL_MIB;
     move_prepare(e2e, &move, &guest);
-    proxy =
-        session_start_proxied(e2e, &move.tunnel, WITH_THREADS, WITH_THREADS);
+    proxy = session_start_proxied(e2e, &move.tunnel, WITH_THREADS,
+                                  ARGS("--threads", "4", "--compress", "off"));
     proxy_do(proxy, "rule * > bytes %u times %u %s",
              (guest.fill_mib << 20) / (RESETS + 1), RESETS, action);
     move_with_threads(e2e, &move);
