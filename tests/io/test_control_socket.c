@@ -519,6 +519,8 @@ what_is_no_helper_is_dropped_and_said(void **state)
         { "GET / HTTP/1.0\r\n", "what it says is no control line" },
         { "{\"type\":\"hello\"}\n", "what it says is no control line" },
         { SAY("{}"), "it does not begin with a hello" },
+        { "{\"type\":\"bandwidth\",\"rate\":5}\n",
+          "it does not begin with a hello" },
         { OBSERVER_HELLO "{}\n", "what it says is no control line" },
         { DRIVER_HELLO SAY("[]"), "what it says is no control line" },
     };
@@ -532,6 +534,7 @@ what_is_no_helper_is_dropped_and_said(void **state)
         helper = control_rig_connect(&rig, cases[i].says);
         STAGE_UNTIL(&rig.stage, helper->eof && rig.came == rig.left);
         assert_int_equal(rig.messages, 0);
+        assert_int_equal(bucket_rate(&rig.bandwidth), 0);
         assert_int_equal(capture_count(capture_stop(), cases[i].why), 1);
         capture_start();
         control_rig_close(&rig);
