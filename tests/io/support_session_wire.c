@@ -21,8 +21,9 @@ session_wire_cut(struct session_wire *wire)
         event_free(wire->halves[i].readable);
         event_free(wire->halves[i].writable);
         event_free(wire->halves[i].rested);
-        close(wire->fds[i]);
     }
+    for (int i = 0; i < 2; i++) /* each is in events of both halves */
+        close(wire->fds[i]);
 }
 
 static void
