@@ -9,18 +9,31 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/value.h"
-#include "io/credentials_cli.h"
 #include "io/loop.h"
+#include "io/net_cli.h"
 #include "io/sockopt.h"
 #include "io/unix_socket.h"
+#include "io/worker_pool.h"
+#include "tunnel/bandwidth_request.h"
 #include "tunnel/raw_client.h"
 #include "tunnel/session_client.h"
+#include "wire/bucket.h"
+#include "wire/compression.h"
 #include "wire/control_line.h"
 #include "wire/greeting.h"
+#include "wire/packer.h"
 
 enum { DEFAULT_PORT = 9999, WAIT_MAX_MS = 24 * 3600 * 1000 };
-enum { OPTION_WINDOW = CREDENTIALS_OPTIONS_END, OPTION_CONTROL };
+enum {
+    OPTION_WINDOW = NET_OPTIONS_END,
+    OPTION_CONTROL,
+    OPTION_THREADS,
+    OPTION_SET_BANDWIDTH,
+    OPTION_COMPRESS,
+    OPTION_COMPRESS_WINDOW,
+};
 enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
+enum { COMPRESS_WINDOW_MIN = 64 << 10, COMPRESS_WINDOW_MAX = 128 << 20 };
 enum { QEMU_BUFFER_WANTED = 4 << 20 };
 
 struct config {
@@ -32,17 +45,25 @@ struct config {
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
     uint64_t window;
+    uint64_t threads;   /* 0: one for each processor */
+    bool set_bandwidth; /* of a client that runs; nothing else is done: */
+    uint64_t new_bandwidth;
+    struct compression_wish compress;
+    bool compress_given;
     bool raw;
     bool once;
+    struct net_cli net;
     struct credentials_cli credentials;
 };
 
 struct client {
     struct loop *loop;
+    struct worker_pool *pool;
     struct tls *tls;                /* NULL for plain text */
     struct raw_client *raw;         /* one of these two, */
     struct session_client *session; /* by --raw */
     char program[CONTROL_PROGRAM_MAX];
+    struct bucket bandwidth;
     enum exit_status status;
 };
 
@@ -74,6 +95,23 @@ static const struct cli_option options[] = {
     { OPTION_WINDOW, "window", "SIZE",
       "bytes on their way in one direction of a channel,\n"
       "at most (64M)" },
+    { OPTION_THREADS, "threads", "N",
+      "share the channels out among so many threads, at\n"
+      "most (one for each processor)" },
+    { OPTION_COMPRESS, "compress", "HOW",
+      "auto: while the link is slow and the data gives way;\n"
+      "off; or zstd, zstd:1 to zstd:19: always (auto)" },
+    { OPTION_COMPRESS_WINDOW, "compress-window", "SIZE",
+      "how far compression looks back for what repeats, 64K\n"
+      "to 128M: memory at both ends, for each channel (2M)" },
+    NET_MPTCP_OPTION,
+    NET_CONGESTION_OPTION,
+    NET_DSCP_OPTION,
+    NET_BANDWIDTH_OPTION,
+    { OPTION_SET_BANDWIDTH, "set-bandwidth", "RATE",
+      "change the bandwidth of the mig-client or mig-server\n"
+      "that runs here with this --unix, or this --control;\n"
+      "0 for no limit; and exit" },
     CREDENTIALS_TLS_DIR_OPTION("client"),
     { CREDENTIALS_TLS_HOSTNAME, "tls-hostname", "NAME",
       "the name or address that the server's certificate\n"
@@ -83,6 +121,24 @@ static const struct cli_option options[] = {
       "the user to be, one of FILE's (qemu)" },
     CREDENTIALS_INSECURE_OPTION,
 };
+
+static const char *
+take_compress(struct config *config, int key, const char *value)
+{
+    uint64_t window;
+
+    config->compress_given = true;
+    if (key == OPTION_COMPRESS) {
+        if (compression_parse(value, &config->compress) != 0)
+            return "auto, off, zstd, or zstd:1 to zstd:19";
+        return NULL;
+    }
+    if (value_size(value, COMPRESS_WINDOW_MIN, COMPRESS_WINDOW_MAX, &window) !=
+        0)
+        return "a size from 64K to 128M, such as 8M";
+    config->compress.pack_log = compression_window_log(window);
+    return NULL;
+}
 
 static const char *
 on_option(void *arg, int key, const char *value)
@@ -123,8 +179,21 @@ on_option(void *arg, int key, const char *value)
         if (value_size(value, WINDOW_MIN, WINDOW_MAX, &config->window) != 0)
             return "a size from 256K to 1G, such as 64M";
         break;
+    case OPTION_THREADS:
+        if (value_count(value, 1, WORKER_POOL_MAX, &config->threads) != 0)
+            return "a number from 1 to 256";
+        break;
+    case OPTION_COMPRESS:
+    case OPTION_COMPRESS_WINDOW: return take_compress(config, key, value);
     case 'r': config->raw = true; break;
     case '1': config->once = true; break;
+    case OPTION_SET_BANDWIDTH:
+        config->set_bandwidth = true;
+        return net_cli_rate(value, &config->new_bandwidth);
+    case NET_MPTCP:
+    case NET_CONGESTION:
+    case NET_DSCP:
+    case NET_BANDWIDTH: return net_cli_take(&config->net, key, value);
     default: return credentials_cli_take(&config->credentials, key, value);
     }
     return NULL;
@@ -183,8 +252,11 @@ start_raw(struct client *client, const struct config *config)
     client->raw = raw_client_new(
         &(struct raw_client_options){
             .loop = client->loop,
+            .pool = client->pool,
             .dest = config->dest,
             .tls = client->tls,
+            .net = &config->net.options,
+            .bandwidth = &client->bandwidth,
             .unix_path = config->unix_path,
             .wait_ms = config->wait_ms,
             .once = config->once,
@@ -204,13 +276,17 @@ start_session(struct client *client, const struct config *config)
              cli_version());
     client->session = session_client_new(&(struct session_client_options){
         .loop = client->loop,
+        .pool = client->pool,
         .dest = config->dest,
         .tls = client->tls,
+        .net = &config->net.options,
+        .bandwidth = &client->bandwidth,
         .unix_path = config->unix_path,
         .name = config->name,
         .wait_ms = config->wait_ms,
         .resume_timeout_ms = config->resume_timeout_ms,
         .window = (uint32_t)config->window,
+        .compress = config->compress,
         .once = config->once,
         .control_path =
             config->control_path[0] != '\0' ? config->control_path : NULL,
@@ -241,12 +317,48 @@ load_credentials(struct client *client, const struct config *config)
     return false;
 }
 
+static bool
+check_net(struct net_options *net)
+{
+    char why[NET_WHY_MAX];
+
+    if (net_options_check(net, why) == 0)
+        return true;
+    log_warnx("%s", why);
+    return false;
+}
+
+/* Why --set-bandwidth does not go with the rest, or NULL. */
+static const char *
+set_bandwidth_clash(const struct config *config)
+{
+    if (config->control_path[0] == '\0' || config->raw)
+        return "--set-bandwidth needs a control socket: not with --raw or "
+               "--control none";
+    if (config->dest.host[0] != '\0')
+        return "--set-bandwidth is for one that runs: not with --dest";
+    return NULL;
+}
+
 static enum exit_status
-serve(struct client *client, const struct config *config)
+set_bandwidth(const struct config *config)
+{
+    char program[CONTROL_PROGRAM_MAX], why[SOCKET_WHY_MAX];
+
+    snprintf(program, sizeof program, "mig-client %s", cli_version());
+    if (bandwidth_request(config->control_path, program, config->new_bandwidth,
+                          why) == 0)
+        return STATUS_DONE;
+    log_warnx("%s", why);
+    return STATUS_FAILED;
+}
+
+static enum exit_status
+serve(struct client *client, struct config *config)
 {
     char dest[ADDRESS_TEXT_MAX];
 
-    if (!load_credentials(client, config))
+    if (!check_net(&config->net.options) || !load_credentials(client, config))
         return STATUS_FAILED;
     if (!(config->raw ? start_raw : start_session)(client, config))
         return STATUS_FAILED;
@@ -287,7 +399,9 @@ main(int argc, char **argv)
                              .name = "",
                              .wait_ms = 30000,
                              .resume_timeout_ms = 300000,
-                             .window = 64 << 20 };
+                             .window = 64 << 20,
+                             .compress = { .mode = COMPRESSION_AUTO,
+                                           .pack_log = PACKER_WINDOW_LOG } };
     struct client client = { .status = STATUS_FAILED };
     const char *clash;
 
@@ -298,27 +412,38 @@ main(int argc, char **argv)
     case CLI_USAGE: return STATUS_USAGE;
     case CLI_RUN: break;
     }
+    clash = choose_control(&config);
+    if (clash != NULL)
+        return cli_error(&cli, "%s", clash);
+    if (config.set_bandwidth) {
+        clash = set_bandwidth_clash(&config);
+        return clash != NULL ? cli_error(&cli, "%s", clash)
+                             : (int)set_bandwidth(&config);
+    }
     if (config.dest.host[0] == '\0')
         return cli_error(&cli, "--dest is needed: the host that mig-server "
                                "runs on");
     if (config.raw && config.name[0] != '\0')
         return cli_error(&cli, "--name needs sessions: not with --raw");
-    clash = choose_control(&config);
-    if (clash != NULL)
-        return cli_error(&cli, "%s", clash);
+    if (config.raw && config.compress_given)
+        return cli_error(&cli, "compression needs sessions: not with --raw");
     clash = credentials_cli_check(&config.credentials);
     if (clash != NULL)
         return cli_error(&cli, "%s", clash);
     fd_raise_limit();
+    bucket_init(&client.bandwidth, config.net.bandwidth);
     client.loop = loop_new();
     if (client.loop == NULL ||
-        loop_on_signals(client.loop, on_signal, &client) != 0)
+        loop_on_signals(client.loop, on_signal, &client) != 0 ||
+        (client.pool =
+             worker_pool_new(client.loop, (unsigned)config.threads)) == NULL)
         log_warn("cannot start");
     else
         client.status = serve(&client, &config);
     raw_client_free(client.raw);
     session_client_free(client.session);
     tls_free(client.tls);
+    worker_pool_free(client.pool);
     loop_free(client.loop);
     return (int)client.status;
 }

@@ -9,21 +9,26 @@
 #include "base/harden.h"
 #include "base/log.h"
 #include "base/value.h"
-#include "io/credentials_cli.h"
 #include "io/loop.h"
+#include "io/net_cli.h"
 #include "io/unix_socket.h"
+#include "io/worker_pool.h"
 #include "tunnel/door.h"
 #include "tunnel/raw_server.h"
 #include "tunnel/session_server.h"
+#include "wire/bucket.h"
 #include "wire/control_line.h"
+#include "wire/unpacker.h"
 #include "wire/vm_path.h"
 
 enum { DEFAULT_PORT = 9999, WAIT_MAX_MS = 24 * 3600 * 1000 };
 enum {
-    OPTION_QEMU_TLS = CREDENTIALS_OPTIONS_END,
+    OPTION_QEMU_TLS = NET_OPTIONS_END,
     OPTION_WINDOW,
     OPTION_ALLOW,
     OPTION_CONTROL,
+    OPTION_THREADS,
+    OPTION_NO_COMPRESS,
 };
 enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
 
@@ -35,20 +40,25 @@ struct config {
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
     uint64_t window;
+    uint64_t threads; /* 0: one for each processor */
     bool raw;
     bool once;
     bool qemu_tls;
+    bool no_compress;
     struct cidr allow[DOOR_ALLOW_MAX];
     size_t allow_count;
+    struct net_cli net;
     struct credentials_cli credentials;
 };
 
 struct server {
     struct loop *loop;
+    struct worker_pool *pool;
     struct tls *tls;                /* NULL for plain text */
     struct raw_server *raw;         /* one of these two, */
     struct session_server *session; /* by --raw */
     char program[CONTROL_PROGRAM_MAX];
+    struct bucket bandwidth;
     enum exit_status status;
 };
 
@@ -80,6 +90,12 @@ static const struct cli_option options[] = {
     { OPTION_WINDOW, "window", "SIZE",
       "bytes on their way in one direction of a channel,\n"
       "at most (64M)" },
+    { OPTION_THREADS, "threads", "N",
+      "share the channels out among so many threads, at\n"
+      "most (one for each processor)" },
+    { OPTION_NO_COMPRESS, "no-compress", NULL,
+      "take nothing compressed, whatever clients want: it\n"
+      "costs this host processor time and memory" },
     { OPTION_QEMU_TLS, "qemu-tls", NULL,
       "with --raw: the QEMUs encrypt (tls-creds), so\n"
       "take TLS streams instead of plain ones" },
@@ -87,6 +103,10 @@ static const struct cli_option options[] = {
       "let peers in from this network alone, such as\n"
       "192.0.2.0/24 or 2001:db8::7; may be given several\n"
       "times (from everywhere)" },
+    NET_MPTCP_OPTION,
+    NET_CONGESTION_OPTION,
+    NET_DSCP_OPTION,
+    NET_BANDWIDTH_OPTION,
     CREDENTIALS_TLS_DIR_OPTION("server"),
     { CREDENTIALS_TLS_ALLOW, "tls-allow", "PATTERN",
       "let in clients alone whose certificate has this\n"
@@ -138,10 +158,19 @@ on_option(void *arg, int key, const char *value)
         if (value_size(value, WINDOW_MIN, WINDOW_MAX, &config->window) != 0)
             return "a size from 256K to 1G, such as 64M";
         break;
+    case OPTION_THREADS:
+        if (value_count(value, 1, WORKER_POOL_MAX, &config->threads) != 0)
+            return "a number from 1 to 256";
+        break;
     case 'r': config->raw = true; break;
     case '1': config->once = true; break;
+    case OPTION_NO_COMPRESS: config->no_compress = true; break;
     case OPTION_QEMU_TLS: config->qemu_tls = true; break;
     case OPTION_ALLOW: return take_allow(config, value);
+    case NET_MPTCP:
+    case NET_CONGESTION:
+    case NET_DSCP:
+    case NET_BANDWIDTH: return net_cli_take(&config->net, key, value);
     default: return credentials_cli_take(&config->credentials, key, value);
     }
     return NULL;
@@ -185,8 +214,11 @@ start_raw(struct server *server, const struct config *config,
     server->raw = raw_server_new(
         &(struct raw_server_options){
             .loop = server->loop,
+            .pool = server->pool,
             .listen = config->listen,
             .tls = server->tls,
+            .net = &config->net.options,
+            .bandwidth = &server->bandwidth,
             .allow = config->allow,
             .allow_count = config->allow_count,
             .unix_path = config->unix_path,
@@ -209,14 +241,18 @@ start_session(struct server *server, const struct config *config,
     server->session = session_server_new(
         &(struct session_server_options){
             .loop = server->loop,
+            .pool = server->pool,
             .listen = config->listen,
             .tls = server->tls,
+            .net = &config->net.options,
+            .bandwidth = &server->bandwidth,
             .allow = config->allow,
             .allow_count = config->allow_count,
             .unix_path = config->unix_path,
             .wait_ms = config->wait_ms,
             .resume_timeout_ms = config->resume_timeout_ms,
             .window = (uint32_t)config->window,
+            .pack_log = config->no_compress ? 0 : PACKED_WINDOW_LOG_MAX,
             .once = config->once,
             .control_path =
                 config->control_path[0] != '\0' ? config->control_path : NULL,
@@ -240,12 +276,23 @@ load_credentials(struct server *server, const struct config *config)
     return false;
 }
 
+static bool
+check_net(struct net_options *net)
+{
+    char why[NET_WHY_MAX];
+
+    if (net_options_check(net, why) == 0)
+        return true;
+    log_warnx("%s", why);
+    return false;
+}
+
 static enum exit_status
-serve(struct server *server, const struct config *config)
+serve(struct server *server, struct config *config)
 {
     char why[LISTENER_WHY_MAX], listen[ADDRESS_TEXT_MAX];
 
-    if (!load_credentials(server, config))
+    if (!check_net(&config->net.options) || !load_credentials(server, config))
         return STATUS_FAILED;
     if (!(config->raw ? start_raw : start_session)(server, config, why)) {
         log_warnx("%s", why);
@@ -347,15 +394,19 @@ main(int argc, char **argv)
     if (clash != NULL)
         return cli_error(&cli, "%s", clash);
     fd_raise_limit();
+    bucket_init(&server.bandwidth, config.net.bandwidth);
     server.loop = loop_new();
     if (server.loop == NULL ||
-        loop_on_signals(server.loop, on_signal, &server) != 0)
+        loop_on_signals(server.loop, on_signal, &server) != 0 ||
+        (server.pool =
+             worker_pool_new(server.loop, (unsigned)config.threads)) == NULL)
         log_warn("cannot start");
     else
         server.status = serve(&server, &config);
     raw_server_free(server.raw);
     session_server_free(server.session);
     tls_free(server.tls);
+    worker_pool_free(server.pool);
     loop_free(server.loop);
     return (int)server.status;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,19 +39,20 @@ log_set_hook(void (*hook)(void *arg), void *arg)
 static void
 put(const char *line, size_t len)
 {
-    static unsigned lost;
+    static atomic_uint lost;
     struct pollfd pollfd = { .fd = STDERR_FILENO, .events = POLLOUT };
+    unsigned missing;
     char note[64];
 
     if (poll(&pollfd, 1, 0) == 0) {
-        lost++;
+        atomic_fetch_add(&lost, 1);
         return;
     }
-    if (lost > 0) {
-        int n =
-            snprintf(note, sizeof note, "(%u lines are missing here)\n", lost);
+    missing = atomic_exchange(&lost, 0);
+    if (missing > 0) {
+        int n = snprintf(note, sizeof note, "(%u lines are missing here)\n",
+                         missing);
 
-        lost = 0;
         if (write(STDERR_FILENO, note, (size_t)n) < 0)
             return;
     }
@@ -61,7 +63,8 @@ put(const char *line, size_t len)
 static void log_write(const char *suffix, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 
-/* A line is one write, so that lines of several processes don't mix. */
+/* A line is one write, so that lines of several processes or threads don't
+ * mix. */
 static void
 log_write(const char *suffix, const char *format, va_list args)
 {

@@ -1,7 +1,8 @@
 /*
  * Log lines for people, on stderr: one line an event, the object first.
  *
- * The logger is process-wide and is set up once, before any thread starts.
+ * The logger is process-wide and is set up once, before any thread starts; from
+ * then on every thread may log.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -139,6 +139,44 @@ value_duration(const char *text, uint64_t max_ms, uint64_t *out)
     return store_whole(number, 0, max_ms, out);
 }
 
+/* Return the digit that ${text} is at ${at}, or 10 if it is none. */
+static unsigned
+digit(const char *text, size_t at)
+{
+    return isdigit((unsigned char)text[at]) ? (unsigned)(text[at] - '0') : 10;
+}
+
+int
+value_dscp(const char *text, unsigned *out)
+{
+    static const struct {
+        const char *name;
+        unsigned value;
+    } names[] = { { "le", 1 }, { "va", 44 }, { "ef", 46 } };
+    bool class = strncasecmp(text, "cs", 2) == 0 && strlen(text) == 3;
+    bool assured = strncasecmp(text, "af", 2) == 0 && strlen(text) == 4;
+    uint64_t number;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcasecmp(text, names[i].name) == 0) {
+            *out = names[i].value;
+            return 0;
+        }
+    if (class && digit(text, 2) <= 7) {
+        *out = digit(text, 2) * 8;
+        return 0;
+    }
+    if (assured && digit(text, 2) >= 1 && digit(text, 2) <= 4 &&
+        digit(text, 3) >= 1 && digit(text, 3) <= 3) {
+        *out = digit(text, 2) * 8 + digit(text, 3) * 2;
+        return 0;
+    }
+    if (value_count(text, 0, 63, &number) != 0)
+        return -1;
+    *out = (unsigned)number;
+    return 0;
+}
+
 static bool
 one_of(const char *text, const char *const *words)
 {

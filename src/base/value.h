@@ -39,6 +39,14 @@ int value_rate(const char *text, uint64_t *out);
 int value_duration(const char *text, uint64_t max_ms, uint64_t *out);
 
 /**
+ * value_dscp(text, out):
+ * Parse the mark of a packet (DSCP): a number from 0 to 63, or the name of one
+ * in either case: cs0 to cs7, af11 to af43, le, va and ef (RFC 2474, 2597,
+ * 3246, 5865, 8622).
+ */
+int value_dscp(const char *text, unsigned *out);
+
+/**
  * value_switch(text, out):
  * Parse on, yes, true or 1 as true and off, no, false or 0 as false.
  */

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "io/loop.h"
+#include "io/net_options.h"
 #include "io/resolver.h"
 #include "io/sockopt.h"
 #include "io/timer.h"
@@ -141,11 +142,9 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 static int
 attempt(struct dialer *dialer, const struct addrinfo *ai)
 {
-    dialer->fd = socket(
-        ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    dialer->fd = net_socket(dialer->options.net, ai->ai_family);
     if (dialer->fd < 0)
         return errno;
-    sockopt_tcp(dialer->fd);
     sockopt_tcp_bulk(dialer->fd);
     if (connect(dialer->fd, ai->ai_addr, ai->ai_addrlen) != 0 &&
         errno != EINPROGRESS)

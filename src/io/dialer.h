@@ -8,11 +8,13 @@
 
 struct loop;
 struct dialer;
+struct net_options;
 
 struct dialer_options {
-    struct address address; /* looked up anew at every attempt */
-    uint64_t wait_ms;       /* how long to try again; 0 is one attempt */
-    uint64_t attempt_ms;    /* how long one address may take to answer */
+    struct address address;        /* looked up anew at every attempt */
+    uint64_t wait_ms;              /* how long to try again; 0 is one attempt */
+    uint64_t attempt_ms;           /* how long one address may take to answer */
+    const struct net_options *net; /* or NULL; outlives the dialer */
 
     /**
      * on_done(arg, fd, why):

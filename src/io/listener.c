@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "io/loop.h"
-#include "io/sockopt.h"
+#include "io/net_options.h"
 #include "io/timer.h"
 
 enum { SOCKETS_MAX = 16, BACKLOG = 1024, PAUSE_MS = 500 };
@@ -108,18 +108,16 @@ add_socket(struct listener *listener, struct loop *loop, int fd)
 }
 
 static int
-listen_tcp(const struct addrinfo *ai)
+listen_tcp(const struct addrinfo *ai, const struct net_options *net)
 {
     static const int on = 1;
-    int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                    IPPROTO_TCP);
+    int fd = net_socket(net, ai->ai_family);
 
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (ai->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    sockopt_tcp(fd);
     if (bind(fd, ai->ai_addr, ai->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0)
         fd_close(&fd);
     return fd;
@@ -137,7 +135,7 @@ add_addresses(struct listener *listener, struct loop *loop,
     int absent = EADDRNOTAVAIL;
 
     for (const struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next) {
-        int fd = listen_tcp(ai);
+        int fd = listen_tcp(ai, listener->options.net);
 
         if (fd < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
             absent = errno;

@@ -11,10 +11,13 @@
 
 struct loop;
 struct listener;
+struct net_options;
 
 enum { LISTENER_WHY_MAX = 512 };
 
 struct listener_options {
+    const struct net_options *net; /* of TCP sockets, or NULL; outlives it */
+
     /**
      * on_accept(arg, fd, peer, peer_len):
      * ${fd} is a new connection, non-blocking and close-on-exec, which the

@@ -48,6 +48,12 @@ timer_free(struct timer *timer)
 }
 
 void
+timer_move(struct timer *timer, struct loop *loop)
+{
+    event_base_set(loop_base(loop), timer->event);
+}
+
+void
 timer_start(struct timer *timer, uint64_t ms)
 {
     struct timeval tv = { .tv_sec = (time_t)(ms / 1000),

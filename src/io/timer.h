@@ -19,6 +19,12 @@ struct timer *timer_new(struct loop *loop, void (*on_timer)(void *arg),
 void timer_free(struct timer *timer);
 
 /**
+ * timer_move(timer, loop):
+ * The timer, which must not run, is on ${loop} from now on.
+ */
+void timer_move(struct timer *timer, struct loop *loop);
+
+/**
  * timer_start(timer, ms):
  * Fire once, ${ms} milliseconds from now.  A timer that runs is started anew.
  */

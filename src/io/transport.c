@@ -146,7 +146,7 @@ transport_why(const struct transport *transport)
 {
     if (transport->tls != NULL && errno == EPROTO)
         return tls_stream_why(transport->tls);
-    return strerror(errno);
+    return strerror(errno); /* for any thread, with glibc since 2.32 */
 }
 
 void
@@ -177,6 +177,16 @@ transport_want(struct transport *transport, bool readable, bool writable)
     want(transport->write_event, &transport->want_write, writable);
     if (transport->tls != NULL)
         look_again(transport);
+}
+
+void
+transport_move(struct transport *transport, struct loop *loop)
+{
+    transport_want(transport, false, false); /* stops the timer, too */
+    event_base_set(loop_base(loop), transport->read_event);
+    event_base_set(loop_base(loop), transport->write_event);
+    if (transport->again != NULL)
+        timer_move(transport->again, loop);
 }
 
 ssize_t

@@ -35,6 +35,13 @@ struct transport *transport_new_tls(struct loop *loop, int fd,
                                     struct tls_stream *stream);
 
 /**
+ * transport_move(transport, loop):
+ * Wait for nothing any more, and be on ${loop} from now on.  Called by the
+ * thread of the loop on which it is; after that it is the other one's.
+ */
+void transport_move(struct transport *transport, struct loop *loop);
+
+/**
  * transport_identity(transport):
  * Return whom the peer has proved to be (io/tls.h), "" where there is no TLS.
  * Good as long as the transport is.

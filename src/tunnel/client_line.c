@@ -1,4 +1,5 @@
 #include "tunnel/client_line.h"
+#include "tunnel/worker_channel.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +14,6 @@
 #include "io/timer.h"
 #include "io/tls.h"
 #include "io/transport.h"
-#include "tunnel/session_channel.h"
 
 /*
  * Theory of operation.
@@ -50,7 +50,7 @@ enum {
 
 struct client_line {
     struct client_line_options options;
-    struct session_channel *channel;
+    struct worker_channel *channel;
     enum line_state state;
     bool accepted; /* the server knows the channel */
     bool complained;
@@ -158,8 +158,19 @@ carried(const struct client_line *line)
 {
     struct session_channel_report report;
 
-    session_channel_report(line->channel, &report);
+    worker_channel_report(line->channel, &report);
     return report.out_bytes + report.in_bytes;
+}
+
+/* Whoever has asked for it should know that it is not to be had. */
+static void
+say_plain(const struct client_line *line, const struct greeting_position *peer)
+{
+    if (!line->accepted && line->options.number == 1 && peer->pack_log == 0 &&
+        line->options.compress.mode == COMPRESSION_FIXED)
+        log_warnx("%s: mig-server takes nothing compressed: it is older, or "
+                  "was told not to",
+                  line->options.label);
 }
 
 static void
@@ -193,9 +204,9 @@ take_answer(struct client_line *line, const struct server_greeting *answer,
     if (reason == REASON_NONE && answer->channel != line->options.number)
         reason = REASON_PROTOCOL;
     if (reason == REASON_NONE)
-        reason = session_channel_attach(line->channel, transport,
-                                        &answer->position, line->in + used,
-                                        line->in_bytes - used, &replay);
+        reason = worker_channel_attach(line->channel, transport,
+                                       &answer->position, line->in + used,
+                                       line->in_bytes - used, &replay);
     if (reason != REASON_NONE) {
         fail(line, reason, NULL);
         return;
@@ -203,6 +214,7 @@ take_answer(struct client_line *line, const struct server_greeting *answer,
     line->greeting = NULL;
     stop(line, UP);
     say_up(line, replay);
+    say_plain(line, &answer->position);
     line->accepted = true;
     line->up_ms = loop_now_ms(line->options.loop);
     line->carried_bytes = carried(line);
@@ -311,7 +323,7 @@ greet(struct client_line *line)
     line->state = GREETING;
     memcpy(greeting.session, line->options.session, sizeof greeting.session);
     memcpy(greeting.name, line->options.name, sizeof greeting.name);
-    session_channel_greet(line->channel, &greeting.position);
+    worker_channel_greet(line->channel, &greeting.position);
     client_greeting_encode(&greeting, line->out);
     line->out_bytes = 0;
     line->in_bytes = 0;
@@ -410,6 +422,7 @@ dial(struct client_line *line)
         line->options.loop,
         &(struct dialer_options){
             .address = line->options.dest,
+            .net = line->options.net,
             .wait_ms = line->deadline_ms > now ? line->deadline_ms - now : 0,
             .attempt_ms = ATTEMPT_MS,
             .on_done = on_dialled,
@@ -440,7 +453,7 @@ on_channel_lost(void *arg, const char *why, bool in_order)
 {
     struct client_line *line = arg;
 
-    if (in_order && session_channel_complete(line->channel)) {
+    if (in_order && worker_channel_complete(line->channel)) {
         stop(line, OVER);
         line->options.on_finished(line->options.arg);
         return;
@@ -480,16 +493,20 @@ client_line_new(const struct client_line_options *options)
     line->down_ms = loop_now_ms(options->loop);
     line->deadline_ms = line->down_ms + options->wait_ms;
     line->timer = timer_new(options->loop, on_timer, line);
-    line->channel = session_channel_new(&(struct session_channel_options){
-        .loop = options->loop,
-        .number = options->number,
-        .window = options->window,
-        .on_lost = on_channel_lost,
-        .on_finished = NULL, /* the server closes: see on_channel_lost */
-        .on_failed = on_channel_failed,
-        .local_reason = REASON_CANCELLED,
-        .arg = line,
-    });
+    line->channel = worker_channel_new(
+        options->pool,
+        &(struct session_channel_options){
+            .loop = options->loop,
+            .number = options->number,
+            .window = options->window,
+            .compress = options->compress,
+            .bandwidth = options->number != 0 ? options->bandwidth : NULL,
+            .on_lost = on_channel_lost,
+            .on_finished = NULL, /* the server closes: see on_channel_lost */
+            .on_failed = on_channel_failed,
+            .local_reason = REASON_CANCELLED,
+            .arg = line,
+        });
     if (line->timer == NULL || line->channel == NULL) {
         client_line_free(line);
         errno = ENOMEM;
@@ -507,12 +524,12 @@ client_line_free(struct client_line *line)
         return;
     if (line->timer != NULL)
         stop(line, OVER);
-    session_channel_free(line->channel);
+    worker_channel_free(line->channel);
     timer_free(line->timer);
     free(line);
 }
 
-struct session_channel *
+struct worker_channel *
 client_line_channel(struct client_line *line)
 {
     return line->channel;
@@ -522,5 +539,5 @@ void
 client_line_give_up(struct client_line *line, enum reason reason)
 {
     stop(line, OVER);
-    session_channel_reset(line->channel, reason);
+    worker_channel_reset(line->channel, reason);
 }

@@ -9,23 +9,31 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "wire/compression.h"
 #include "wire/greeting.h"
 #include "wire/reason.h"
 
+struct bucket;
 struct client_line;
 struct loop;
-struct session_channel;
+struct net_options;
 struct tls;
+struct worker_channel;
+struct worker_pool;
 
 struct client_line_options {
     struct loop *loop;
+    struct worker_pool *pool; /* for the channels; NULL: one thread */
     const char *label; /* "session 3f2a", for log lines; outlives the line */
     struct address dest;
-    struct tls *tls; /* NULL for plain text; outlives the line */
+    struct tls *tls;               /* NULL for plain text; outlives the line */
+    const struct net_options *net; /* or NULL; outlives it */
+    struct bucket *bandwidth;      /* of what goes out; NULL: no limit */
     unsigned char session[SESSION_ID_BYTES];
     char name[VM_NAME_MAX + 1];
     uint32_t number;
-    uint32_t window;            /* bytes, see session_channel_options */
+    uint32_t window; /* bytes, see session_channel_options */
+    struct compression_wish compress;
     uint64_t wait_ms;           /* for the first connection */
     uint64_t resume_timeout_ms; /* for each further one */
 
@@ -66,7 +74,7 @@ void client_line_free(struct client_line *line);
  * client_line_channel(line):
  * Return the channel, which stays the line's.
  */
-struct session_channel *client_line_channel(struct client_line *line);
+struct worker_channel *client_line_channel(struct client_line *line);
 
 /**
  * client_line_give_up(line, reason):

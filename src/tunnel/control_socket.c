@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "io/listener.h"
 #include "io/loop.h"
 #include "tunnel/control_helper.h"
+#include "wire/bucket.h"
 
 /*
  * Theory of operation.  A connection becomes a helper with its hello; until
@@ -192,6 +194,25 @@ on_driver_message(struct control_socket *socket, struct control_helper *helper,
     socket->options.on_message(socket->options.arg, message);
 }
 
+static void
+set_bandwidth(struct control_socket *socket, struct control_helper *helper,
+              uint64_t rate)
+{
+    char text[TEXT_MAX];
+
+    if (socket->options.bandwidth == NULL) {
+        refuse(socket, helper, "there is no bandwidth to set here");
+        return;
+    }
+    bucket_set_rate(socket->options.bandwidth, rate);
+    if (may_log(socket))
+        log_info("%s: the bandwidth is now %s%s", socket->file.path,
+                 rate != 0 ? text_size(text, rate) : "without limit",
+                 rate != 0 ? "/s" : "");
+    control_helper_say(
+        helper, &(struct tunnel_line){ .type = LINE_BANDWIDTH, .rate = rate });
+}
+
 /* A helper that asks for what its role is not for is left without an answer. */
 static void
 on_line(void *arg, struct control_helper *helper,
@@ -204,6 +225,8 @@ on_line(void *arg, struct control_helper *helper,
             attach(socket, helper, line);
         else
             control_helper_drop(helper, "it does not begin with a hello");
+    } else if (line->type == LINE_BANDWIDTH) {
+        set_bandwidth(socket, helper, line->rate);
     } else if (line->type == LINE_MESSAGE && helper == socket->driver) {
         on_driver_message(socket, helper, line->message);
     } else if (line->type == LINE_REQUEST && helper->role == HELPER_OBSERVER) {

@@ -12,6 +12,7 @@
 #include "io/unix_socket.h"
 #include "wire/control_line.h"
 
+struct bucket;
 struct control_socket;
 struct loop;
 
@@ -23,8 +24,9 @@ enum {
 /* No callback may free the socket. */
 struct control_socket_options {
     struct loop *loop;
-    const char *path;    /* copied */
-    const char *program; /* "mig-client 0.1.0"; outlives it */
+    const char *path;         /* copied */
+    const char *program;      /* "mig-client 0.1.0"; outlives it */
+    struct bucket *bandwidth; /* that helpers may set; NULL for none */
 
     /**
      * on_driver(arg, attached):

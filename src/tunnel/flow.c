@@ -19,7 +19,9 @@ int
 flow_init(struct flow *flow, struct transport *from, struct transport *to,
           size_t ring_bytes)
 {
-    *flow = (struct flow){ .from = from, .to = to, .state = FLOW_OPEN };
+    *flow = (struct flow){
+        .from = from, .to = to, .state = FLOW_OPEN, .may_read = UINT64_MAX
+    };
     pipe_init(&flow->pipe);
     return ring_init(&flow->ring, ring_bytes);
 }
@@ -35,6 +37,12 @@ void
 flow_allow_splice(struct flow *flow)
 {
     flow->may_splice = true;
+}
+
+void
+flow_allow(struct flow *flow, uint64_t bytes)
+{
+    flow->may_read = bytes;
 }
 
 bool
@@ -72,19 +80,36 @@ take_result(struct flow *flow, ssize_t n, size_t room)
     return false;
 }
 
+/* Cut the ${count} pieces to ${most} bytes in all.  Return how many are left.
+ */
+static size_t
+bound(struct iovec *iov, int count, uint64_t most)
+{
+    size_t room = 0;
+
+    for (int i = 0; i < count; i++) {
+        if (iov[i].iov_len > most - room)
+            iov[i].iov_len = (size_t)(most - room);
+        room += iov[i].iov_len;
+    }
+    return room;
+}
+
 static bool
 fill_ring(struct flow *flow)
 {
     struct iovec iov[2];
-    size_t room = ring_room(&flow->ring);
     int count = ring_room_iov(&flow->ring, iov);
+    size_t room = bound(iov, count, flow->may_read);
     ssize_t n;
 
-    if (count == 0)
+    if (room == 0)
         return false;
     n = transport_readv(flow->from, iov, count);
     if (n > 0)
         ring_filled(&flow->ring, (size_t)n);
+    if (n > 0 && flow->may_read != UINT64_MAX)
+        flow->may_read -= (uint64_t)n;
     return take_result(flow, n, room);
 }
 
@@ -233,7 +258,7 @@ flow_unblock(struct flow *flow)
 bool
 flow_wants_read(const struct flow *flow)
 {
-    if (flow->state != FLOW_OPEN)
+    if (flow->state != FLOW_OPEN || flow->may_read == 0)
         return false;
     return !flow->blocked ||
            (flow->pipe.held == 0 && ring_room(&flow->ring) >= READ_ROOM_BYTES);

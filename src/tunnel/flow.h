@@ -39,10 +39,11 @@ struct flow {
     struct transport *from;
     struct transport *to;
     struct ring ring;
-    struct pipe pipe; /* takes the ring's place in bulk, if */
-    bool may_splice;  /* flow_allow_splice was called, and it works */
-    uint64_t spliced; /* bytes that went through the pipe */
-    struct tail tail; /* of what went through the ring */
+    struct pipe pipe;  /* takes the ring's place in bulk, if */
+    bool may_splice;   /* flow_allow_splice was called, and it works */
+    uint64_t may_read; /* bytes, before flow_allow says so again */
+    uint64_t spliced;  /* bytes that went through the pipe */
+    struct tail tail;  /* of what went through the ring */
     enum flow_state state;
     bool blocked; /* the last write, or the end, found no room */
     bool drops;   /* flow_drop was called */
@@ -76,6 +77,14 @@ void flow_hold(struct flow *flow);
  * Return how many bytes were read and not written.
  */
 size_t flow_held(const struct flow *flow);
+
+/**
+ * flow_allow(flow, bytes):
+ * Read ${bytes} at most from now on: everything unless this is called.  What is
+ * not read stays with who wrote it, and does not wait here.  A flow that may
+ * splice is not to be bounded.
+ */
+void flow_allow(struct flow *flow, uint64_t bytes);
 
 /**
  * flow_drop(flow):

@@ -7,6 +7,7 @@
 #include "io/transport.h"
 #include "tunnel/ring.h"
 #include "wire/channel.h"
+#include "wire/unpacker.h"
 
 /* Reads in one step before other channels get their turn. */
 enum { STEP_READS = 8 };
@@ -21,9 +22,32 @@ struct reading {
 void
 frame_reader_init(struct frame_reader *reader, const void *early, size_t bytes)
 {
+    frame_reader_fini(reader);
+    reader->pack_log = 0;
     reader->staged = bytes;
     if (bytes > 0)
         memcpy(reader->stage, early, bytes);
+}
+
+void
+frame_reader_fini(struct frame_reader *reader)
+{
+    unpacker_free(reader->unpacker);
+    reader->unpacker = NULL;
+}
+
+void
+frame_reader_allow(struct frame_reader *reader, unsigned pack_log)
+{
+    reader->pack_log = pack_log;
+}
+
+bool
+frame_reader_between(const struct frame_reader *reader,
+                     const struct channel *channel)
+{
+    return reader->staged == 0 && channel->in.expected == 0 &&
+           unpacker_wants(reader->unpacker) == 0;
 }
 
 static void
@@ -56,12 +80,66 @@ unstage_payload(struct reading *now)
     drop_staged(now->reader, bytes);
 }
 
+/* ${bytes} more of a compressed payload, from ${from}. */
+static enum frame_read
+unpack(struct reading *now, const void *from, size_t bytes)
+{
+    struct iovec iov[2];
+    int count = ring_room_iov(now->ring, iov);
+    size_t made;
+
+    now->reason =
+        unpacker_take(now->reader->unpacker, from, bytes, iov, count, &made);
+    now->reader->wire_bytes += bytes;
+    ring_filled(now->ring, made);
+    channel_payload(now->channel, (uint32_t)made);
+    return now->reason == REASON_NONE ? FRAME_READ_SOME : FRAME_READ_BAD;
+}
+
+/* Compressed payload that came behind its header. */
+static enum frame_read
+unstage_packed(struct reading *now)
+{
+    size_t bytes = unpacker_wants(now->reader->unpacker);
+    enum frame_read result;
+
+    if (bytes > now->reader->staged)
+        bytes = now->reader->staged;
+    result = unpack(now, now->reader->stage, bytes);
+    drop_staged(now->reader, bytes);
+    return result;
+}
+
+/* A DATA frame has begun.  Return whether there is memory for it. */
+static bool
+begin_data(struct reading *now, const struct frame *frame)
+{
+    struct frame_reader *reader = now->reader;
+
+    reader->stream_bytes += frame->length;
+    if (!ring_reserve(now->ring, frame->length, 2 * (size_t)now->channel->room))
+        return false;
+    if ((frame->flags & FRAME_FLAG_PACKED) == 0) {
+        reader->wire_bytes += frame->length;
+        return true;
+    }
+    if (reader->unpacker == NULL)
+        reader->unpacker = unpacker_new(reader->pack_log);
+    if (reader->unpacker == NULL)
+        return false;
+    unpacker_begin(reader->unpacker, frame->length);
+    return true;
+}
+
 static enum frame_read
 take_header(struct reading *now)
 {
     struct frame frame;
 
     now->reason = frame_parse(&frame, now->reader->stage);
+    if (now->reason == REASON_NONE && frame.type == FRAME_DATA &&
+        (frame.flags & FRAME_FLAG_PACKED) != 0 && now->reader->pack_log == 0)
+        now->reason = REASON_BAD_FRAME; /* it was not agreed upon */
     if (now->reason != REASON_NONE)
         return FRAME_READ_BAD;
     if (frame.type == FRAME_RESET) {
@@ -72,8 +150,7 @@ take_header(struct reading *now)
     if (now->reason != REASON_NONE)
         return FRAME_READ_BAD;
     drop_staged(now->reader, FRAME_HEADER_BYTES);
-    if (frame.type != FRAME_DATA ||
-        ring_reserve(now->ring, frame.length, 2 * (size_t)now->channel->room))
+    if (frame.type != FRAME_DATA || begin_data(now, &frame))
         return FRAME_READ_SOME;
     errno = ENOMEM;
     return FRAME_READ_LOST;
@@ -83,26 +160,42 @@ static enum frame_read
 take_staged(struct reading *now)
 {
     for (;;) {
+        bool packed = unpacker_wants(now->reader->unpacker) > 0;
         enum frame_read result;
 
-        if (now->channel->in.expected > 0 && now->reader->staged > 0)
+        if (!packed && now->channel->in.expected > 0 && now->reader->staged > 0)
             unstage_payload(now);
-        if (now->reader->staged < FRAME_HEADER_BYTES)
+        if (now->reader->staged < (packed ? 1 : FRAME_HEADER_BYTES))
             return FRAME_READ_SOME;
-        result = take_header(now);
+        result = packed ? unstage_packed(now) : take_header(now);
         if (result != FRAME_READ_SOME)
             return result;
     }
 }
 
-/* The rest of the payload to its place, and what follows onto the stage. */
+/*
+ * The rest of the payload to its place, which for a compressed one is the
+ * unpacker's buffer, and what follows onto the stage.
+ */
 static int
 places(struct reading *now, struct iovec iov[3], size_t *payload)
 {
     struct frame_reader *reader = now->reader;
-    size_t left = now->channel->in.expected;
+    size_t left = unpacker_wants(reader->unpacker);
     int count = 0, used = 0;
 
+    if (left > 0) {
+        if (left > UNPACKER_BUFFER_BYTES)
+            left = UNPACKER_BUFFER_BYTES;
+        *payload = left;
+        iov[0] = (struct iovec){ unpacker_buffer(reader->unpacker), left };
+        if (left < unpacker_wants(reader->unpacker))
+            return 1;
+        iov[1] = (struct iovec){ reader->stage + reader->staged,
+                                 sizeof reader->stage - reader->staged };
+        return 2;
+    }
+    left = now->channel->in.expected;
     *payload = left;
     if (left > 0)
         count = ring_room_iov(now->ring, iov);
@@ -122,6 +215,7 @@ read_once(struct reading *now, struct transport *transport, uint64_t now_ms,
           bool *more)
 {
     struct iovec iov[3];
+    enum frame_read result;
     size_t payload, asked = 0;
     int count = places(now, iov, &payload);
     ssize_t n = transport_readv(transport, iov, count);
@@ -139,9 +233,13 @@ read_once(struct reading *now, struct transport *transport, uint64_t now_ms,
     *more = (size_t)n == asked;
     if ((size_t)n < payload)
         payload = (size_t)n;
+    now->reader->staged += (size_t)n - payload;
+    if (unpacker_wants(now->reader->unpacker) > 0) {
+        result = unpack(now, unpacker_buffer(now->reader->unpacker), payload);
+        return result == FRAME_READ_SOME ? take_staged(now) : result;
+    }
     ring_filled(now->ring, payload);
     channel_payload(now->channel, (uint32_t)payload);
-    now->reader->staged += (size_t)n - payload;
     return take_staged(now);
 }
 

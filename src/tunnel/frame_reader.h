@@ -5,6 +5,7 @@
 #ifndef TUNNEL_FRAME_READER_H
 #define TUNNEL_FRAME_READER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,12 +14,18 @@
 struct channel;
 struct ring;
 struct transport;
+struct unpacker;
 
 enum { FRAME_STAGE_BYTES = 4096 };
 
 struct frame_reader {
     unsigned char stage[FRAME_STAGE_BYTES]; /* headers, and what follows them */
     size_t staged;
+    unsigned pack_log;         /* the largest window that the peer may have; 0:
+                                  nothing is compressed */
+    struct unpacker *unpacker; /* NULL before something is */
+    uint64_t stream_bytes;     /* of DATA frames, */
+    uint64_t wire_bytes;       /* and what they took; over all transports */
 };
 
 enum frame_read {
@@ -31,10 +38,26 @@ enum frame_read {
 /**
  * frame_reader_init(reader, early, bytes):
  * Begin with a new transport, of which the first ${bytes} bytes, at most
- * FRAME_STAGE_BYTES, have been read already.
+ * FRAME_STAGE_BYTES, have been read already.  A reader that is new is all
+ * zeros; the caller ends it with frame_reader_fini.
  */
 void frame_reader_init(struct frame_reader *reader, const void *early,
                        size_t bytes);
+void frame_reader_fini(struct frame_reader *reader);
+
+/**
+ * frame_reader_allow(reader, pack_log):
+ * Take compressed payload over this transport, with windows of up to
+ * 2^${pack_log} bytes; with 0 none, as after frame_reader_init.
+ */
+void frame_reader_allow(struct frame_reader *reader, unsigned pack_log);
+
+/**
+ * frame_reader_between(reader, channel):
+ * Return whether the last frame that was begun has come as a whole.
+ */
+bool frame_reader_between(const struct frame_reader *reader,
+                          const struct channel *channel);
 
 /**
  * frame_reader_step(reader, transport, channel, ring, now_ms, reason):

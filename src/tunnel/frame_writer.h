@@ -13,6 +13,7 @@
 
 struct channel;
 struct ring;
+struct squeezer;
 struct transport;
 
 enum { FRAME_WRITER_HEADERS = 8 };
@@ -23,14 +24,18 @@ struct frame_writer {
     size_t head_bytes;
     uint64_t data_offset; /* the payload behind the last header */
     size_t data_left;
-    bool blocked; /* the transport had no room */
+    const unsigned char *packed; /* it, if it is not from the ring */
+    bool pressed;                /* it is the squeezer's piece */
+    bool blocked;                /* the transport had no room */
+    struct squeezer *squeezer;   /* NULL: nothing is compressed */
 };
 
 /**
- * frame_writer_init(writer):
- * Begin with a new transport.
+ * frame_writer_init(writer, squeezer):
+ * Begin with a new transport.  ${squeezer} may compress what goes over it, and
+ * outlives the writer; NULL for none.
  */
-void frame_writer_init(struct frame_writer *writer);
+void frame_writer_init(struct frame_writer *writer, struct squeezer *squeezer);
 
 /**
  * frame_writer_step(writer, transport, channel, ring):
@@ -43,8 +48,9 @@ int frame_writer_step(struct frame_writer *writer, struct transport *transport,
 
 /**
  * frame_writer_reach(writer, channel):
- * Return the offset up to which ${channel}'s stream has been written to the
- * transport, at least in part of a frame.
+ * Return the offset up to which the peer can have ${channel}'s stream.  A
+ * compressed frame counts as a whole when it was begun: how much can be made of
+ * a part of it is not known, and none of its bytes are in the ring any more.
  */
 uint64_t frame_writer_reach(const struct frame_writer *writer,
                             const struct channel *channel);

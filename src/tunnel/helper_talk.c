@@ -106,6 +106,7 @@ make_socket(struct helper_talk *talk, char why[SOCKET_WHY_MAX])
             .loop = talk->options.loop,
             .path = talk->path,
             .program = talk->options.program,
+            .bandwidth = talk->options.bandwidth,
             .on_driver = on_driver,
             .on_message = on_message,
             .arg = talk,

@@ -12,16 +12,18 @@
 #include "wire/control_line.h"
 #include "wire/greeting.h"
 
+struct bucket;
 struct control_port;
 struct helper_talk;
 struct loop;
 
 struct helper_talk_options {
     struct loop *loop;
-    const char *path;    /* of the control socket, copied; NULL for none */
-    const char *program; /* "mig-client 0.1.0"; outlives it */
-    bool needed;         /* whoever starts this has asked for it; else it is
-                            tried every 2 s until it can be made */
+    const char *path;         /* of the control socket, copied; NULL for none */
+    const char *program;      /* "mig-client 0.1.0"; outlives it */
+    struct bucket *bandwidth; /* see control_socket_options */
+    bool needed;              /* whoever starts this has asked for it; else it
+                                 is tried every 2 s until it can be made */
 };
 
 /* A session, for as long as helpers talk through it. */

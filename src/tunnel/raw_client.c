@@ -11,6 +11,7 @@
 #include "io/dialer.h"
 #include "io/handshake.h"
 #include "io/listener.h"
+#include "io/net_options.h"
 #include "io/timer.h"
 #include "io/tls.h"
 #include "io/transport.h"
@@ -159,6 +160,8 @@ connect_first(struct raw_client *client, struct transport *net)
 
     client->told_retry = false;
     log_debug("channel %u: connected", number);
+    if (number == 1)
+        net_say(client->options.net, transport_fd(net), "channel 1");
     if (raw_migration_add(raw_end_migration(client->end),
                           &(struct raw_channel_options){
                               .number = number,
@@ -235,6 +238,7 @@ dial_next(struct raw_client *client)
     client->dialer =
         dialer_new(client->options.loop, &(struct dialer_options){
                                              .address = client->options.dest,
+                                             .net = client->options.net,
                                              .wait_ms = client->options.wait_ms,
                                              .attempt_ms = ATTEMPT_MS,
                                              .on_done = on_dialled,
@@ -310,7 +314,9 @@ raw_client_new(const struct raw_client_options *options,
     client->look = timer_new(options->loop, on_look, client);
     client->end = raw_end_new(&(struct raw_end_options){
         .loop = options->loop,
+        .pool = options->pool,
         .source = SIDE_QEMU,
+        .bandwidth = options->bandwidth,
         .hold_ms = HOLD_MS,
         .once = options->once,
         .on_done = options->on_done,

@@ -12,14 +12,20 @@
 #include "base/exit_status.h"
 #include "io/unix_socket.h"
 
+struct bucket;
 struct loop;
+struct net_options;
 struct raw_client;
 struct tls;
+struct worker_pool;
 
 struct raw_client_options {
     struct loop *loop;
+    struct worker_pool *pool; /* for the channels; NULL: one thread */
     struct address dest;
     struct tls *tls; /* NULL for plain text; outlives the client */
+    const struct net_options *net; /* or NULL; outlives it */
+    struct bucket *bandwidth;      /* of what goes out; NULL: no limit */
     const char *unix_path;
     uint64_t wait_ms; /* how long to try to reach ${dest} */
     bool once;        /* done after the first migration */

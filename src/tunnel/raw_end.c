@@ -111,7 +111,9 @@ raw_end_begin(struct raw_end *end)
 {
     end->migration = raw_migration_new(&(struct raw_migration_options){
         .loop = end->options.loop,
+        .pool = end->options.pool,
         .source = end->options.source,
+        .bandwidth = end->options.bandwidth,
         .hold_ms = end->options.hold_ms,
         .on_broken = on_broken,
         .on_idle = on_idle,

@@ -11,13 +11,17 @@
 #include "base/exit_status.h"
 #include "tunnel/relay.h"
 
+struct bucket;
 struct loop;
 struct raw_end;
 struct raw_migration;
+struct worker_pool;
 
 struct raw_end_options {
     struct loop *loop;
-    enum side source; /* see raw_migration_options */
+    struct worker_pool *pool; /* see raw_migration_options */
+    enum side source;         /* see raw_migration_options */
+    struct bucket *bandwidth; /* of what goes out; NULL: no limit */
     uint64_t hold_ms;
     bool once; /* done after the first migration */
 

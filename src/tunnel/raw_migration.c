@@ -10,6 +10,7 @@
 #include "io/loop.h"
 #include "io/timer.h"
 #include "io/transport.h"
+#include "tunnel/worker_relay.h"
 #include "wire/reason.h"
 
 /*
@@ -36,8 +37,8 @@ enum { MAIN_STEP_MS = 20, MAIN_MS = 3000, LEFTOVER_BYTES = 64 << 10 };
 struct raw_channel {
     struct raw_migration *migration;
     unsigned number;
-    struct relay *relay;    /* or NULL: */
-    struct transport *qemu; /* a connection that got no further */
+    struct worker_relay *relay; /* or NULL: */
+    struct transport *qemu;     /* a connection that got no further */
     TAILQ_ENTRY(raw_channel) entry;
 };
 
@@ -57,7 +58,7 @@ static void
 channel_free(struct raw_channel *channel)
 {
     TAILQ_REMOVE(&channel->migration->channels, channel, entry);
-    relay_free(channel->relay);
+    worker_relay_free(channel->relay);
     transport_free(channel->qemu);
     free(channel);
 }
@@ -82,7 +83,7 @@ log_end(const struct raw_channel *channel)
     char there[TEXT_MAX], back[TEXT_MAX], took[TEXT_MAX], rate[TEXT_MAX];
     struct relay_report report;
 
-    relay_report(channel->relay, &report);
+    worker_relay_report(channel->relay, &report);
     log_info(
         "channel %u: %s%s%s; %s to the destination, %s back, %s, %s",
         channel->number, end_text(report.end), report.error ? ": " : "",
@@ -126,13 +127,13 @@ is_stray(const struct raw_channel *channel, const struct relay_report *report)
 }
 
 static void
-on_relay_end(void *arg, struct relay *relay)
+on_relay_end(void *arg)
 {
     struct raw_channel *channel = arg;
     struct raw_migration *migration = channel->migration;
     struct relay_report report;
 
-    relay_report(relay, &report);
+    worker_relay_report(channel->relay, &report);
     log_end(channel);
     if (report.end != RELAY_CLEAN && is_stray(channel, &report)) {
         log_info("channel %u did not belong to the migration", channel->number);
@@ -143,21 +144,21 @@ on_relay_end(void *arg, struct relay *relay)
     }
     if (channel->number == 1)
         migration->unconfirmed =
-            !relay_confirms(relay, migration->options.source);
+            !worker_relay_confirms(channel->relay, migration->options.source);
     channel_free(channel);
     if (TAILQ_EMPTY(&migration->channels))
         migration->options.on_idle(migration->options.arg);
 }
 
 static void
-on_qemu_lost(void *arg, struct relay *relay)
+on_qemu_lost(void *arg)
 {
     struct raw_channel *channel = arg;
     struct raw_migration *migration = channel->migration;
 
     log_debug("channel %u: broken off by QEMU", channel->number);
     if (migration->main_ended) {
-        relay_drop_qemu(relay);
+        worker_relay_drop_qemu(channel->relay);
     } else if (!timer_pending(migration->main_end)) {
         migration->main_until_ms =
             loop_now_ms(migration->options.loop) + MAIN_MS;
@@ -173,7 +174,7 @@ drop_lost(struct raw_migration *migration)
 
     migration->main_ended = true;
     TAILQ_FOREACH (channel, &migration->channels, entry)
-        relay_drop_qemu(channel->relay);
+        worker_relay_drop_qemu(channel->relay);
     timer_start(migration->main_end, MAIN_MS);
 }
 
@@ -186,9 +187,9 @@ end_lost(struct raw_migration *migration)
     for (channel = TAILQ_FIRST(&migration->channels); channel != NULL;
          channel = next) {
         next = TAILQ_NEXT(channel, entry);
-        if (!relay_lost_qemu(channel->relay))
+        if (!worker_relay_lost_qemu(channel->relay))
             continue;
-        relay_break(channel->relay);
+        worker_relay_break(channel->relay);
         log_end(channel);
         channel_free(channel);
     }
@@ -202,8 +203,8 @@ much_is_left(const struct raw_migration *migration)
     const struct raw_channel *channel;
 
     TAILQ_FOREACH (channel, &migration->channels, entry)
-        if (relay_lost_qemu(channel->relay) &&
-            relay_left(channel->relay) > LEFTOVER_BYTES)
+        if (worker_relay_lost_qemu(channel->relay) &&
+            worker_relay_left(channel->relay) > LEFTOVER_BYTES)
             return true;
     return false;
 }
@@ -220,7 +221,7 @@ on_main_end(void *arg)
         return;
     has_main = first->number == 1;
     if (!migration->main_ended &&
-        (!has_main || relay_qemu_hung_up(first->relay))) {
+        (!has_main || worker_relay_qemu_hung_up(first->relay))) {
         drop_lost(migration);
     } else if (migration->main_ended && has_main) {
         timer_start(migration->main_end, MAIN_MS);
@@ -289,15 +290,18 @@ raw_migration_add(struct raw_migration *migration,
         transport_free(options->sides[SIDE_QEMU]);
         return -1;
     }
-    channel->relay = relay_new(&(struct relay_options){
-        .loop = migration->options.loop,
-        .sides = { options->sides[SIDE_QEMU], options->sides[SIDE_NET] },
-        .early = options->early,
-        .early_bytes = options->early_bytes,
-        .on_end = on_relay_end,
-        .on_qemu_lost = is_further(channel) ? on_qemu_lost : NULL,
-        .arg = channel,
-    });
+    channel->relay = worker_relay_new(
+        migration->options.pool,
+        &(struct relay_options){
+            .loop = migration->options.loop,
+            .sides = { options->sides[SIDE_QEMU], options->sides[SIDE_NET] },
+            .early = options->early,
+            .early_bytes = options->early_bytes,
+            .bandwidth = migration->options.bandwidth,
+            .on_end = on_relay_end,
+            .on_qemu_lost = is_further(channel) ? on_qemu_lost : NULL,
+            .arg = channel,
+        });
     if (channel->relay == NULL) {
         channel_free(channel);
         errno = ENOMEM;
@@ -340,10 +344,10 @@ raw_migration_break(struct raw_migration *migration)
 
         if (channel->relay == NULL)
             continue;
-        relay_report(channel->relay, &report);
+        worker_relay_report(channel->relay, &report);
         if (report.end != RELAY_OPEN)
             continue;
-        relay_break(channel->relay);
+        worker_relay_break(channel->relay);
         log_end(channel);
     }
     timer_start(migration->timer, until > now ? until - now : 0);
@@ -358,7 +362,7 @@ raw_migration_close_now(struct raw_migration *migration)
     timer_stop(migration->timer);
     while ((channel = TAILQ_FIRST(&migration->channels)) != NULL) {
         if (channel->relay != NULL)
-            relay_break(channel->relay);
+            worker_relay_break(channel->relay);
         channel_free(channel);
     }
 }
@@ -390,7 +394,7 @@ raw_migration_abandoned(const struct raw_migration *migration)
     if (!migration->broken)
         return false;
     TAILQ_FOREACH (channel, &migration->channels, entry)
-        if (channel->relay != NULL ? !relay_qemu_hung_up(channel->relay)
+        if (channel->relay != NULL ? !worker_relay_qemu_hung_up(channel->relay)
                                    : !transport_hung_up(channel->qemu))
             return false;
     return true;

@@ -16,12 +16,16 @@
 
 #include "tunnel/relay.h"
 
+struct bucket;
 struct raw_migration;
+struct worker_pool;
 
 struct raw_migration_options {
     struct loop *loop;
-    enum side source; /* the side where the stream comes from */
-    uint64_t hold_ms; /* see above; 0 at the destination */
+    struct worker_pool *pool; /* for the channels; NULL: one thread */
+    enum side source;         /* the side where the stream comes from */
+    struct bucket *bandwidth; /* of what goes out; NULL: no limit */
+    uint64_t hold_ms;         /* see above; 0 at the destination */
 
     /**
      * on_broken(arg):

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "io/loop.h"
+#include "io/net_options.h"
 #include "io/sockopt.h"
 #include "io/transport.h"
 #include "tunnel/candidate.h"
@@ -300,7 +301,7 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 
     if (!door_admits(&server->door, fd, peer, peer_len))
         return;
-    sockopt_tcp(fd);
+    net_prepare(server->options.net, fd);
     surplus = lobby_surplus(&server->lobby, is_spared, server);
     if (surplus != NULL)
         drop(server, surplus, "too many connections say nothing");
@@ -357,6 +358,9 @@ add_first(struct raw_server *server, struct transport *qemu)
 
     log_debug("channel %u: connected to QEMU", first->number);
     sockopt_tcp_bulk(transport_fd(first->transport));
+    if (first->number == 1)
+        net_say(server->options.net, transport_fd(first->transport),
+                "channel 1");
     TAILQ_REMOVE(&server->queue, first, entry);
     if (raw_migration_add(raw_end_migration(server->end),
                           &(struct raw_channel_options){
@@ -425,7 +429,9 @@ raw_server_new(const struct raw_server_options *options,
     });
     server->end = raw_end_new(&(struct raw_end_options){
         .loop = options->loop,
+        .pool = options->pool,
         .source = SIDE_NET,
+        .bandwidth = options->bandwidth,
         .once = options->once,
         .on_done = options->on_done,
         .done_arg = options->arg,
@@ -439,7 +445,8 @@ raw_server_new(const struct raw_server_options *options,
     if (server->gate != NULL && server->end != NULL)
         server->listener = listener_new_tcp(
             options->loop, &options->listen,
-            &(struct listener_options){ .on_accept = on_accept, .arg = server },
+            &(struct listener_options){
+                .net = options->net, .on_accept = on_accept, .arg = server },
             why);
     if (server->listener != NULL)
         return server;

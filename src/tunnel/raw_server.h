@@ -13,16 +13,22 @@
 #include "base/exit_status.h"
 #include "io/listener.h"
 
+struct bucket;
 struct cidr;
 struct loop;
+struct net_options;
 struct raw_server;
 struct tls;
+struct worker_pool;
 
 struct raw_server_options {
     struct loop *loop;
+    struct worker_pool *pool; /* for the channels; NULL: one thread */
     struct address listen;
-    struct tls *tls;          /* NULL for plain text; outlives the server */
-    const struct cidr *allow; /* see door_init */
+    struct tls *tls; /* NULL for plain text; outlives the server */
+    const struct net_options *net; /* or NULL; outlives it */
+    struct bucket *bandwidth;      /* of what goes out; NULL: no limit */
+    const struct cidr *allow;      /* see door_init */
     size_t allow_count;
     const char *unix_path;
     uint64_t wait_ms; /* how long a migration waits for QEMU to listen */

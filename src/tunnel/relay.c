@@ -11,6 +11,7 @@
 #include "io/tls.h"
 #include "io/transport.h"
 #include "tunnel/flow.h"
+#include "wire/bucket.h"
 #include "wire/greeting.h"
 #include "wire/verdict.h"
 
@@ -53,11 +54,50 @@ struct relay {
     uint64_t end_ms;
     uint64_t linger_until_ms; /* 0 while QEMU has not failed */
     struct timer *timer;
-    void (*on_end)(void *arg, struct relay *relay);
-    void (*on_qemu_lost)(void *arg, struct relay *relay);
+    struct bucket *bandwidth;
+    struct bucket_user user; /* of it */
+    struct timer *turn;      /* when it lets QEMU's side be read again */
+    void (*on_end)(void *arg);
+    void (*on_qemu_lost)(void *arg);
     bool lost_qemu; /* and said so, or is about to */
     void *arg;
 };
+
+/* What QEMU may send now; if nothing, come back in *${wait_us}. */
+static uint64_t
+allowance(const struct relay *relay, uint64_t *wait_us)
+{
+    if (relay->bandwidth == NULL || bucket_rate(relay->bandwidth) == 0)
+        return UINT64_MAX;
+    return bucket_ask(relay->bandwidth, &relay->user, loop_now_us(relay->loop),
+                      wait_us);
+}
+
+/* Let QEMU's bytes go as far as the bandwidth does; they are read only then. */
+static void
+step_from_qemu(struct relay *relay)
+{
+    struct flow *flow = &relay->sides[SIDE_QEMU].flow;
+    uint64_t wait_us = 0, may = allowance(relay, &wait_us);
+
+    flow_allow(flow, may);
+    flow_step(flow, true);
+    if (may != UINT64_MAX)
+        bucket_spend(relay->bandwidth, &relay->user, loop_now_us(relay->loop),
+                     may - flow->may_read);
+    flow_allow(flow, allowance(relay, &wait_us));
+    if (wait_us > 0 && !timer_pending(relay->turn))
+        timer_start(relay->turn, (wait_us + 999) / 1000);
+}
+
+static void
+step_from(struct relay *relay, enum side side)
+{
+    if (side == SIDE_QEMU)
+        step_from_qemu(relay);
+    else
+        flow_step(&relay->sides[side].flow, true);
+}
 
 static enum side
 other(enum side side)
@@ -104,6 +144,7 @@ finish(struct relay *relay, enum relay_end end, int error)
     relay->error = error;
     relay->end_ms = loop_now_ms(relay->loop);
     timer_stop(relay->timer);
+    timer_stop(relay->turn);
     transport_want(relay->sides[SIDE_QEMU].transport, false, false);
     close_net(relay);
 }
@@ -148,6 +189,7 @@ lose_qemu(struct relay *relay)
     struct flow *to = &relay->sides[SIDE_NET].flow;
 
     relay->lost_qemu = true;
+    flow_allow(from, UINT64_MAX); /* last words are few */
     flow_give_up(from);
     flow_step(from, true);
     flow_give_up(from);
@@ -201,9 +243,9 @@ settle_and_report(struct relay *relay)
     bool had_qemu = !relay->lost_qemu;
 
     if (settle(relay))
-        relay->on_end(relay->arg, relay);
+        relay->on_end(relay->arg);
     else if (had_qemu && relay->lost_qemu)
-        relay->on_qemu_lost(relay->arg, relay);
+        relay->on_qemu_lost(relay->arg);
 }
 
 static void
@@ -214,10 +256,10 @@ on_ready(void *arg, bool readable, bool writable)
     struct relay_side *far = &relay->sides[other(near->side)];
 
     if (readable)
-        flow_step(&near->flow, true);
+        step_from(relay, near->side);
     if (writable) {
         flow_unblock(&far->flow);
-        flow_step(&far->flow, true); /* more has arrived in the meantime */
+        step_from(relay, far->side); /* more has arrived in the meantime */
     }
     settle_and_report(relay);
 }
@@ -229,8 +271,17 @@ on_timer(void *arg)
     struct relay *relay = arg;
 
     /* TCP is read first: an error that writing has told reads as an end. */
-    flow_step(&relay->sides[SIDE_NET].flow, true);
-    flow_step(&relay->sides[SIDE_QEMU].flow, true);
+    step_from(relay, SIDE_NET);
+    step_from(relay, SIDE_QEMU);
+    settle_and_report(relay);
+}
+
+static void
+on_turn(void *arg)
+{
+    struct relay *relay = arg;
+
+    step_from(relay, SIDE_QEMU);
     settle_and_report(relay);
 }
 
@@ -276,9 +327,11 @@ relay_new(const struct relay_options *options)
     relay->start_ms = loop_now_ms(options->loop);
     relay->sides[SIDE_QEMU].transport = options->sides[SIDE_QEMU];
     relay->sides[SIDE_NET].transport = options->sides[SIDE_NET];
+    relay->bandwidth = options->bandwidth;
     relay->timer = timer_new(options->loop, on_timer, relay);
-    if (relay->timer == NULL || start_side(relay, SIDE_QEMU) != 0 ||
-        start_side(relay, SIDE_NET) != 0) {
+    relay->turn = timer_new(options->loop, on_turn, relay);
+    if (relay->timer == NULL || relay->turn == NULL ||
+        start_side(relay, SIDE_QEMU) != 0 || start_side(relay, SIDE_NET) != 0) {
         relay_free(relay);
         errno = ENOMEM;
         return NULL;
@@ -296,6 +349,7 @@ relay_free(struct relay *relay)
     if (relay == NULL)
         return;
     timer_free(relay->timer);
+    timer_free(relay->turn);
     close_net(relay);
     transport_free(relay->sides[SIDE_QEMU].transport);
     for (int side = 0; side < SIDES; side++)

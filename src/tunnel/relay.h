@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bucket;
 struct loop;
 struct relay;
 struct transport;
@@ -36,24 +37,25 @@ struct relay_report {
 struct relay_options {
     struct loop *loop;
     struct transport *sides[SIDES];
-    const void *early;  /* bytes that were read from SIDE_NET already */
-    size_t early_bytes; /* at most 4096 */
+    const void *early;        /* bytes that were read from SIDE_NET already */
+    size_t early_bytes;       /* at most 4096 */
+    struct bucket *bandwidth; /* of what goes out; NULL: no limit */
 
     /**
-     * on_end(arg, relay):
+     * on_end(arg):
      * The relay has ended, with a relay_report that says how.  The callback
      * may free the relay.  Not called after relay_break.
      */
-    void (*on_end)(void *arg, struct relay *relay);
+    void (*on_end)(void *arg);
 
     /**
-     * on_qemu_lost(arg, relay):
+     * on_qemu_lost(arg):
      * QEMU has broken off its connection.  That counts as its end, and nothing
      * is read for it any more: the owner judges by another channel, and calls
      * relay_drop_qemu or ends this one.  Told once.  NULL where that is
      * RELAY_QEMU_LOST.
      */
-    void (*on_qemu_lost)(void *arg, struct relay *relay);
+    void (*on_qemu_lost)(void *arg);
     void *arg;
 };
 

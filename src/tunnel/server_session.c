@@ -7,7 +7,9 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "io/folder_watch.h"
 #include "io/loop.h"
+#include "io/net_options.h"
 #include "io/sockopt.h"
 #include "io/timer.h"
 #include "io/tls.h"
@@ -17,9 +19,9 @@
 #include "tunnel/greeter.h"
 #include "tunnel/helper_talk.h"
 #include "tunnel/qemu_gate.h"
-#include "tunnel/session_channel.h"
 #include "tunnel/session_label.h"
 #include "tunnel/spent_sockets.h"
+#include "tunnel/worker_channel.h"
 
 /*
  * Theory of operation.  Channel 0 comes first and makes the session.  While
@@ -46,8 +48,16 @@
  * meanwhile makes it fail.
  */
 enum {
-    LOOK_MS = 250,        /* while QEMU does not listen */
-    LOOK_AGAIN_MS = 1000, /* while it does, and nobody has connected */
+    /*
+     * Something that comes to be at QEMU's path is told by the system, and
+     * listens a moment later: then it is looked for often, for a second.
+     * Without that telling it is always looked for.
+     */
+    LOOK_SOON_MS = 50,
+    LOOK_BLIND_MS = 250,
+    LOOK_MS = 2000,
+    LOOK_AGAIN_MS = 1000, /* while it listens, and nobody has connected */
+    CHANGED_MS = 1000,
     FLUSH_STEP_MS = 10,
     FLUSH_MS = 1000,
     HELPERS_MS = 30000,
@@ -61,7 +71,7 @@ enum {
 struct served {
     struct server_session *session;
     uint32_t number;
-    struct session_channel *channel;
+    struct worker_channel *channel;
     struct timer *lost;
     uint64_t lost_ms; /* when its transport was lost; 0 while there is one */
     bool connected;   /* to QEMU */
@@ -81,6 +91,8 @@ struct server_session {
     struct qemu_gate *gate;
     bool gate_busy;
     struct timer *look;
+    struct folder_watch *watch; /* NULL when there is none, or no need */
+    uint64_t changed_ms;        /* when something changed there; 0 for never */
     bool ready;
     bool warned;   /* of a socket that is not trusted */
     bool complete; /* and perhaps waiting for helpers: */
@@ -110,7 +122,7 @@ static void
 served_free(struct served *served)
 {
     TAILQ_REMOVE(&served->session->channels, served, entry);
-    session_channel_free(served->channel);
+    worker_channel_free(served->channel);
     timer_free(served->lost);
     free(served);
 }
@@ -129,11 +141,13 @@ count(struct server_session *session, struct session_totals *totals)
     TAILQ_FOREACH (served, &session->channels, entry) {
         if (served->number == 0)
             continue;
-        session_channel_report(served->channel, &report);
+        worker_channel_report(served->channel, &report);
         totals->channels++;
         totals->there_bytes += report.in_bytes;
         totals->back_bytes += report.out_bytes;
         totals->replayed_bytes += report.replayed_bytes;
+        totals->stream_bytes += report.stream_bytes;
+        totals->wire_bytes += report.wire_bytes;
     }
 }
 
@@ -146,10 +160,10 @@ flush(struct server_session *session)
     struct served *served;
 
     TAILQ_FOREACH (served, &session->channels, entry) {
-        if (served->number == 0 || !session_channel_connected(served->channel))
+        if (served->number == 0 || !worker_channel_connected(served->channel))
             continue;
-        if (late || session_channel_flushed(served->channel))
-            session_channel_close_transport(served->channel);
+        if (late || worker_channel_flushed(served->channel))
+            worker_channel_close_transport(served->channel);
         else
             all = false;
     }
@@ -167,10 +181,17 @@ let_qemu_go(struct server_session *session)
         timer_stop(served->lost);
         if (served->number == 0)
             continue;
-        transport_free(session_channel_take_local(served->channel));
+        transport_free(worker_channel_take_local(served->channel));
         if (session->reason != REASON_NONE)
-            session_channel_reset(served->channel, session->reason);
+            worker_channel_reset(served->channel, session->reason);
     }
+}
+
+static void
+stop_watching(struct server_session *session)
+{
+    folder_watch_free(session->watch);
+    session->watch = NULL;
 }
 
 void
@@ -189,6 +210,7 @@ server_session_end(struct server_session *session, enum reason reason)
         session_log_end(session->label, reason, &totals);
     else
         log_info("%s: %s", session->label, reason_text(reason));
+    stop_watching(session);
     timer_stop(session->look);
     timer_stop(session->helpers);
     let_qemu_go(session);
@@ -241,7 +263,7 @@ check_complete(struct server_session *session)
     TAILQ_FOREACH (served, &session->channels, entry)
         if (served->number != 0 && !served->finished)
             return;
-    reason = session_channel_verdict(main->channel, false);
+    reason = worker_channel_verdict(main->channel, false);
     session->complete = reason == REASON_NONE;
     session->complete_ms = loop_now_ms(session->options.loop);
     if (!session->complete || !helper_talk_both(session->options.talk)) {
@@ -299,7 +321,7 @@ on_finished(void *arg)
     struct server_session *session = served->session;
 
     served->finished = true;
-    session_channel_close_transport(served->channel);
+    worker_channel_close_transport(served->channel);
     if (served->number == 0 && session->ended)
         timer_start(session->linger, 0);
     else if (served->number == 0)
@@ -320,7 +342,7 @@ on_failed(void *arg, enum reason reason)
     struct served *main = find_channel(session, 1);
 
     if (reason == REASON_DESTINATION_CLOSED && main != NULL &&
-        session_channel_ended(main->channel))
+        worker_channel_ended(main->channel))
         reason = REASON_CANCELLED;
     if (reason >= REASON_BAD_FRAME)
         log_warnx("%s channel %u: %s", session->label, (unsigned)served->number,
@@ -333,7 +355,7 @@ on_failed(void *arg, enum reason reason)
 static bool
 main_ended(struct server_session *session)
 {
-    return session_channel_local_ended(find_channel(session, 1)->channel);
+    return worker_channel_local_ended(find_channel(session, 1)->channel);
 }
 
 static void
@@ -347,7 +369,7 @@ on_local_lost(void *arg)
     if (session->ended)
         return;
     if (main_ended(session)) {
-        session_channel_drop_local(served->channel);
+        worker_channel_drop_local(served->channel);
     } else if (!timer_pending(session->main_end)) {
         session->main_until_ms = loop_now_ms(session->options.loop) + MAIN_MS;
         timer_start(session->main_end, MAIN_STEP_MS);
@@ -364,7 +386,7 @@ on_main_end(void *arg)
         return;
     if (main_ended(session)) {
         TAILQ_FOREACH (served, &session->channels, entry)
-            session_channel_drop_local(served->channel);
+            worker_channel_drop_local(served->channel);
     } else if (loop_now_ms(session->options.loop) >= session->main_until_ms) {
         server_session_end(session, REASON_DESTINATION_CLOSED);
     } else {
@@ -410,7 +432,7 @@ on_qemu(void *arg, struct transport *qemu, const char *why)
         return;
     }
     served->connected = true;
-    session_channel_set_local(served->channel, qemu);
+    worker_channel_set_local(served->channel, qemu);
     connect_next(session);
 }
 
@@ -433,9 +455,20 @@ still_wanted(void *arg)
 
     if (is_control(session))
         return "it is a control socket of this server";
-    if (main == NULL || !session_channel_ended(main->channel))
+    if (main == NULL || !worker_channel_ended(main->channel))
         return NULL;
     return "the source gave up before QEMU was ready";
+}
+
+static uint64_t
+next_look_ms(const struct server_session *session)
+{
+    if (session->ready)
+        return LOOK_AGAIN_MS;
+    if (session->changed_ms != 0 &&
+        loop_now_ms(session->options.loop) - session->changed_ms < CHANGED_MS)
+        return LOOK_SOON_MS;
+    return session->watch != NULL ? LOOK_MS : LOOK_BLIND_MS;
 }
 
 static void
@@ -471,7 +504,16 @@ on_look(void *arg)
                               .type = ready ? CONTROL_READY : CONTROL_WAITING,
                           });
     }
-    timer_start(session->look, ready ? LOOK_AGAIN_MS : LOOK_MS);
+    timer_start(session->look, next_look_ms(session));
+}
+
+static void
+on_changed(void *arg)
+{
+    struct server_session *session = arg;
+
+    session->changed_ms = loop_now_ms(session->options.loop);
+    timer_start(session->look, 0);
 }
 
 static void
@@ -502,6 +544,29 @@ on_bad_message(void *arg)
     server_session_end(arg, REASON_BAD_CONTROL);
 }
 
+static struct worker_channel *
+channel_new(struct server_session *session, struct served *served)
+{
+    bool carries = served->number > 0; /* QEMU's bytes */
+
+    return worker_channel_new(
+        carries ? session->options.pool : NULL,
+        &(struct session_channel_options){
+            .loop = session->options.loop,
+            .number = served->number,
+            .patient = true,
+            .window = session->options.window,
+            .pack_log = carries ? session->options.pack_log : 0,
+            .bandwidth = carries ? session->options.bandwidth : NULL,
+            .on_lost = on_lost,
+            .on_finished = on_finished,
+            .on_failed = on_failed,
+            .local_reason = REASON_DESTINATION_CLOSED,
+            .on_local_lost = served->number > 1 ? on_local_lost : NULL,
+            .arg = served,
+        });
+}
+
 static struct served *
 served_new(struct server_session *session)
 {
@@ -512,23 +577,14 @@ served_new(struct server_session *session)
     served->session = session;
     served->number = session->next;
     served->lost = timer_new(session->options.loop, on_lost_timer, served);
-    served->channel = session_channel_new(&(struct session_channel_options){
-        .loop = session->options.loop,
-        .number = served->number,
-        .window = session->options.window,
-        .on_lost = on_lost,
-        .on_finished = on_finished,
-        .on_failed = on_failed,
-        .local_reason = REASON_DESTINATION_CLOSED,
-        .on_local_lost = served->number > 1 ? on_local_lost : NULL,
-        .arg = served,
-    });
+    served->channel = channel_new(session, served);
     TAILQ_INSERT_TAIL(&session->channels, served, entry);
     if (served->lost == NULL || served->channel == NULL) {
         served_free(served);
         return NULL;
     }
     if (session->next++ == 1) {
+        stop_watching(session);
         session->start_ms = loop_now_ms(session->options.loop);
         helper_talk_state(session->options.talk, TUNNEL_RUNNING);
     }
@@ -542,7 +598,7 @@ served_new(struct server_session *session)
 static bool
 is_repeated(const struct served *served, const struct client_greeting *greeting)
 {
-    return session_channel_fresh(served->channel) && !greeting_claims(greeting);
+    return worker_channel_fresh(served->channel) && !greeting_claims(greeting);
 }
 
 /* Which channel a greeting is for; NULL with *${refusal} set if none. */
@@ -554,7 +610,7 @@ select_channel(struct server_session *session,
 
     *refusal = REASON_BAD_RESUME;
     if (served != NULL &&
-        !session_channel_accepts(served->channel, &greeting->position))
+        !worker_channel_accepts(served->channel, &greeting->position))
         return NULL; /* perhaps one that was long on its way: touch nothing */
     *refusal = REASON_ORDER;
     if (session->ended && session->reason != REASON_NONE &&
@@ -575,10 +631,14 @@ select_channel(struct server_session *session,
 }
 
 static void
-say_joined(const struct server_session *session, const char *peer)
+say_joined(struct server_session *session, const char *peer)
 {
+    int fd = worker_channel_fd(find_channel(session, 0)->channel);
+
     log_info("%s: mig-client at %s has joined%s%s", session->label, peer,
              session->identity[0] != '\0' ? ", " : "", session->identity);
+    if (fd >= 0)
+        net_say(session->options.net, fd, session->label);
 }
 
 static void
@@ -610,18 +670,23 @@ server_session_admit(struct server_session *session, struct greeter *greeter)
     uint64_t replay;
     struct served *served = select_channel(session, greeting, &refusal);
 
-    if (served != NULL) {
-        /* Whatever carried the channel so far is out of date. */
-        session_channel_greet(served->channel, &answer.position);
-        refusal = session_channel_attach(
-            served->channel, greeter->transport, &greeting->position,
-            greeter->bytes + greeter->used, greeter->length - greeter->used,
-            &replay);
-    }
+    if (served == NULL)
+        return refusal;
+    /* Whatever carried the channel so far is out of date. */
+    worker_channel_greet(served->channel, &answer.position);
+    if (!worker_channel_accepts(served->channel, &greeting->position))
+        return REASON_BAD_RESUME; /* what came last shows that it lies */
+
+    /* The answer comes first: what is attached may write at once. */
+    (void)greeter_answer(greeter, &answer); /* if it is gone, that will show */
+    sockopt_tcp_bulk(transport_fd(greeter->transport));
+    refusal = worker_channel_attach(served->channel, greeter->transport,
+                                    &greeting->position,
+                                    greeter->bytes + greeter->used,
+                                    greeter->length - greeter->used, &replay);
     if (refusal != REASON_NONE)
         return refusal;
-    (void)greeter_answer(greeter, &answer); /* if it is gone, that will show */
-    sockopt_tcp_bulk(transport_fd(greeter_take(greeter)));
+    (void)greeter_take(greeter); /* the channel's now */
     say_resumed(served, replay);
     if (served->number != 0) {
         connect_next(session);
@@ -689,7 +754,9 @@ server_session_new(const struct server_session_options *options)
         &local);
     if (session->control == NULL || (control = served_new(session)) == NULL)
         goto fail;
-    session_channel_set_local(control->channel, local);
+    worker_channel_set_local(control->channel, local);
+    session->watch = folder_watch_new(options->loop, session->unix_path,
+                                      on_changed, session);
     begin_talk(session);
     return session;
 
@@ -710,6 +777,7 @@ server_session_free(struct server_session *session)
         served_free(TAILQ_FIRST(&session->channels));
     helper_talk_end(session->options.talk, session->control);
     control_port_free(session->control);
+    folder_watch_free(session->watch);
     qemu_gate_free(session->gate);
     timer_free(session->look);
     timer_free(session->linger);
@@ -753,7 +821,7 @@ bool
 server_session_abandoned(struct server_session *session)
 {
     bool connected =
-        session_channel_connected(find_channel(session, 0)->channel);
+        worker_channel_connected(find_channel(session, 0)->channel);
     uint64_t now = loop_now_ms(session->options.loop);
 
     if (session->ended)

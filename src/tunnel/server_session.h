@@ -9,25 +9,32 @@
 #include "wire/greeting.h"
 #include "wire/reason.h"
 
+struct bucket;
 struct greeter;
 struct helper_talk;
 struct loop;
+struct net_options;
 struct server_session;
 struct spent_sockets;
+struct worker_pool;
 
 struct server_session_options {
     struct loop *loop;
-    const char *unix_path; /* the destination QEMU's socket; copied */
+    struct worker_pool *pool; /* for the channels; NULL: one thread */
+    const char *unix_path;    /* the destination QEMU's socket; copied */
     unsigned char id[SESSION_ID_BYTES];
     char name[VM_NAME_MAX + 1];
-    const char *identity;        /* whom the client has proved to be; copied */
-    uint64_t wait_ms;            /* for QEMU, once the source has connected */
-    uint64_t resume_timeout_ms;  /* for a lost transport */
-    uint64_t linger_ms;          /* for a client to hear of the end */
-    uint32_t window;             /* bytes */
-    struct spent_sockets *spent; /* shared with the owner's other sessions */
-    struct helper_talk *talk;    /* the owner's, for helpers; NULL without; no
-                                    other session may begin in it meanwhile */
+    const char *identity;       /* whom the client has proved to be; copied */
+    uint64_t wait_ms;           /* for QEMU, once the source has connected */
+    uint64_t resume_timeout_ms; /* for a lost transport */
+    uint64_t linger_ms;         /* for a client to hear of the end */
+    uint32_t window;            /* bytes */
+    uint8_t pack_log;           /* see session_channel_options */
+    const struct net_options *net; /* or NULL; outlives it */
+    struct bucket *bandwidth;      /* of what goes out; NULL: no limit */
+    struct spent_sockets *spent;   /* shared with the owner's other sessions */
+    struct helper_talk *talk;      /* the owner's, for helpers; NULL without; no
+                                      other session may begin in it meanwhile */
 
     /**
      * is_control(arg, path):

@@ -12,7 +12,9 @@
 #include "tunnel/frame_reader.h"
 #include "tunnel/frame_writer.h"
 #include "tunnel/ring.h"
+#include "tunnel/squeezer.h"
 #include "tunnel/tail.h"
+#include "wire/bucket.h"
 #include "wire/channel.h"
 #include "wire/pace.h"
 #include "wire/verdict.h"
@@ -43,6 +45,16 @@ enum {
 
     /* What a QEMU that is done may leave behind is the end of a packet. */
     LEFTOVER_BYTES = 64 << 10,
+
+    /*
+     * Whether the other end lives is asked on channel 0 all the time, on the
+     * others ever more seldom while they carry nothing.  Of two ends one asks
+     * later, and looks come a little late, so that an answer just before counts
+     * for the whole time: or both would ask, and twice.
+     */
+    PATIENT_MS = CHANNEL_PING_MS * 5 / 2,
+    REST_MS = 30000,
+    LATE_MS = 50,
 };
 
 static const char closed_by_peer[] = "closed by the peer";
@@ -57,8 +69,12 @@ struct session_channel {
     struct transport *net;
     struct frame_reader reader;
     struct frame_writer writer;
+    struct squeezer *squeezer; /* NULL if this end does not compress */
     struct timer *timer;
     struct timer *ack_timer; /* for an ACK that waits for more */
+    struct timer *turn;      /* when the bandwidth lets this channel send */
+    struct bucket_user user; /* of the bandwidth */
+    bool roused;             /* the timer has been started anew for that */
     bool local_blocked;      /* it took less than it was offered */
     bool local_drained;      /* there was nothing more to read */
     bool local_failed;       /* it can't be read or written any more */
@@ -86,12 +102,64 @@ now_us(const struct session_channel *channel)
     return loop_now_us(channel->options.loop);
 }
 
+/* Bytes that the bandwidth lets go now; if none, come back in *${wait_us}. */
+static uint64_t
+may_send(const struct session_channel *channel, uint64_t *wait_us)
+{
+    if (channel->options.bandwidth == NULL ||
+        bucket_rate(channel->options.bandwidth) == 0)
+        return UINT64_MAX;
+    return bucket_ask(channel->options.bandwidth, &channel->user,
+                      now_us(channel), wait_us);
+}
+
+/*
+ * Bytes that are compressed ahead of what is sent.  With a limit that is no
+ * more than a tenth of a second's.
+ */
+static uint64_t
+ahead(const struct session_channel *channel)
+{
+    uint64_t holds, rate = 0;
+
+    if (channel->squeezer == NULL)
+        return 0;
+    holds = squeezer_holds(channel->squeezer);
+    if (channel->options.bandwidth != NULL)
+        rate = bucket_rate(channel->options.bandwidth);
+    return rate == 0 || holds < rate / 10 ? holds : rate / 10;
+}
+
+static uint64_t
+may_queue(const struct session_channel *channel)
+{
+    return channel_may_queue(&channel->machine,
+                             pace_window(&channel->pace) + ahead(channel));
+}
+
+/*
+ * With a limit no more is read than may be sent, or compressed until then: what
+ * waits here comes on top of the downtime.  Last words are few, and there is
+ * nobody any more who would wait with them.
+ */
 static uint64_t
 may_read(const struct session_channel *channel)
 {
+    const struct channel_out *out = &channel->machine.out;
+    uint64_t may = may_queue(channel);
+    uint64_t unsent = out->queued - out->sent, send, wait_us;
+
     if (channel->failing && !channel->local_failed)
         return 0;
-    return channel_may_queue(&channel->machine, pace_window(&channel->pace));
+    if (may == 0 || channel->local_failed)
+        return may;
+    send = may_send(channel, &wait_us);
+    if (send == UINT64_MAX)
+        return may;
+    send += ahead(channel);
+    if (send <= unsent)
+        return 0;
+    return may < send - unsent ? may : send - unsent;
 }
 
 /* A window that is nearly full is not filled in small pieces. */
@@ -100,8 +168,9 @@ wants_local_read(const struct session_channel *channel)
 {
     uint64_t may = may_read(channel);
 
-    return may >= READ_MIN_BYTES || (may > 0 && channel->machine.out.queued ==
-                                                    channel->machine.out.acked);
+    return may > 0 &&
+           (may_queue(channel) >= READ_MIN_BYTES ||
+            channel->machine.out.queued == channel->machine.out.acked);
 }
 
 /* Return whether there may be more. */
@@ -222,6 +291,35 @@ lose_net(struct session_channel *channel)
     channel->lost = channel->why;
 }
 
+/* Return whether the limit is what QEMU waits for. */
+static bool
+is_held_back(const struct session_channel *channel)
+{
+    uint64_t wait_us;
+
+    return !channel->local_drained && may_send(channel, &wait_us) == 0;
+}
+
+/* An acknowledgement has come, after ${acked}: how busy was the link? */
+static void
+look_at_link(struct session_channel *channel, uint64_t acked)
+{
+    const struct channel_out *out = &channel->machine.out;
+    uint64_t window = pace_window(&channel->pace), now = now_us(channel);
+    struct compression_look look = { .acked = out->acked,
+                                     .flight = out->sent - out->acked };
+
+    if (channel->squeezer == NULL || !squeezer_due(channel->squeezer, now))
+        return;
+    look.full = out->queued - acked >= window / 4 * 3;
+    look.unsent = transport_unsent(channel->net);
+    if (is_held_back(channel)) {
+        look.full = true; /* the limit is our link */
+        look.unsent = look.flight;
+    }
+    squeezer_look(channel->squeezer, now, &look);
+}
+
 static void
 read_net(struct session_channel *channel)
 {
@@ -245,23 +343,42 @@ read_net(struct session_channel *channel)
         break_off(channel, REASON_BAD_ACK);
         channel_reset(&channel->machine, REASON_BAD_ACK);
     } else if (channel->machine.out.acked != acked) {
+        look_at_link(channel, acked);
         ring_release(&channel->out, channel->machine.out.acked);
         pace_acked(&channel->pace, now_us(channel), channel->machine.out.acked);
     }
 }
 
+/* Payload of DATA frames that was sent, as it went. */
+static uint64_t
+on_the_wire(const struct session_channel *channel)
+{
+    struct squeezer_report packed;
+
+    if (channel->squeezer == NULL)
+        return channel->machine.out.sent;
+    squeezer_report(channel->squeezer, &packed);
+    return packed.wire_bytes;
+}
+
 static void
 write_net(struct session_channel *channel)
 {
-    uint64_t sent = channel->machine.out.sent;
+    uint64_t sent = channel->machine.out.sent, wait_us;
+    uint64_t carried = on_the_wire(channel);
 
     if (channel->net == NULL || channel->lost != NULL)
         return;
+    channel_allow(&channel->machine, may_send(channel, &wait_us));
     if (frame_writer_step(&channel->writer, channel->net, &channel->machine,
                           &channel->out) != 0)
         lose_net(channel);
-    if (channel->machine.out.sent != sent)
-        pace_sent(&channel->pace, now_us(channel), channel->machine.out.sent);
+    if (channel->machine.out.sent == sent)
+        return;
+    pace_sent(&channel->pace, now_us(channel), channel->machine.out.sent);
+    if (channel->options.bandwidth != NULL)
+        bucket_spend(channel->options.bandwidth, &channel->user,
+                     now_us(channel), on_the_wire(channel) - carried);
 }
 
 static void
@@ -269,6 +386,7 @@ close_net(struct session_channel *channel, bool in_order)
 {
     timer_stop(channel->timer);
     timer_stop(channel->ack_timer);
+    timer_stop(channel->turn);
     if (in_order)
         transport_free(channel->net);
     else
@@ -277,10 +395,26 @@ close_net(struct session_channel *channel, bool in_order)
     channel_detach(&channel->machine);
 }
 
+/* What the bandwidth holds back goes on by itself. */
+static void
+await_turn(struct session_channel *channel)
+{
+    uint64_t wait_us = 0;
+
+    if (channel->options.bandwidth == NULL || channel->net == NULL ||
+        timer_pending(channel->turn))
+        return;
+    if (may_send(channel, &wait_us) == 0)
+        timer_start(channel->turn, (wait_us + 999) / 1000);
+    else if (channel_held(&channel->machine) && !channel->writer.blocked)
+        timer_start(channel->turn, 0);
+}
+
 /* The one place that says what is waited for. */
 static void
 rearm(struct session_channel *channel)
 {
+    await_turn(channel);
     if (channel->net != NULL)
         transport_want(channel->net, !channel->deaf, channel->writer.blocked);
     if (channel->local != NULL)
@@ -321,6 +455,10 @@ step(struct session_channel *channel, bool net_readable)
         channel_reset(&channel->machine, channel->options.local_reason);
     }
     write_net(channel);
+    if (channel->machine.roused && !channel->roused && channel->net != NULL) {
+        channel->roused = true;
+        timer_start(channel->timer, channel->machine.ask_ms);
+    }
     if (channel_ack_waits(&channel->machine) &&
         !timer_pending(channel->ack_timer))
         timer_start(channel->ack_timer, ACK_MS);
@@ -332,8 +470,8 @@ settle(struct session_channel *channel)
 {
     const char *lost = channel->lost;
     enum reason broken = channel->broken;
-    bool in_order = lost == closed_by_peer && channel->reader.staged == 0 &&
-                    channel->machine.in.expected == 0;
+    bool in_order = lost == closed_by_peer &&
+                    frame_reader_between(&channel->reader, &channel->machine);
 
     channel->lost = NULL;
     channel->broken = REASON_NONE;
@@ -365,6 +503,25 @@ on_ack_timer(void *arg)
 
     channel_ack_now(&channel->machine);
     write_net(channel);
+    settle(channel);
+}
+
+/* There may be something compressed to send. */
+static void
+on_pressed(void *arg)
+{
+    struct session_channel *channel = arg;
+
+    step(channel, false);
+    settle(channel);
+}
+
+static void
+on_turn(void *arg)
+{
+    struct session_channel *channel = arg;
+
+    step(channel, false);
     settle(channel);
 }
 
@@ -400,11 +557,13 @@ on_timer(void *arg)
 
     /* What has arrived while we slept counts. */
     step(channel, true);
+    channel->roused = false;
     if (channel->net != NULL && channel->lost == NULL) {
         if (channel_tick(&channel->machine, now, &next) == CHANNEL_DEAD)
             channel->lost = "no answer";
         else
-            timer_start(channel->timer, next > now ? next - now : 1);
+            timer_start(channel->timer,
+                        (next > now ? next - now : 0) + LATE_MS);
         write_net(channel);
     }
     settle(channel);
@@ -419,11 +578,26 @@ session_channel_new(const struct session_channel_options *options)
         return NULL;
     channel->options = *options;
     channel_init(&channel->machine, options->window);
+    channel_patience(&channel->machine,
+                     options->patient ? PATIENT_MS : CHANNEL_PING_MS,
+                     options->number == 0 ? 0 : REST_MS);
     pace_init(&channel->pace, options->window);
     channel_hold_acks(&channel->machine, ACK_BYTES);
     channel->timer = timer_new(options->loop, on_timer, channel);
     channel->ack_timer = timer_new(options->loop, on_ack_timer, channel);
+    channel->turn = timer_new(options->loop, on_turn, channel);
+    if (options->compress.mode != COMPRESSION_OFF)
+        channel->squeezer = squeezer_new(&(struct squeezer_options){
+            .loop = options->loop,
+            .number = options->number,
+            .wish = options->compress,
+            .on_pressed = on_pressed,
+            .arg = channel,
+        });
     if (channel->timer == NULL || channel->ack_timer == NULL ||
+        channel->turn == NULL ||
+        (options->compress.mode != COMPRESSION_OFF &&
+         channel->squeezer == NULL) ||
         ring_init(&channel->out, RING_FIRST_BYTES) != 0 ||
         ring_init(&channel->in, RING_FIRST_BYTES) != 0) {
         session_channel_free(channel);
@@ -440,8 +614,11 @@ session_channel_free(struct session_channel *channel)
         return;
     timer_free(channel->timer);
     timer_free(channel->ack_timer);
+    timer_free(channel->turn);
     transport_free(channel->net);
     transport_free(channel->local);
+    squeezer_free(channel->squeezer);
+    frame_reader_fini(&channel->reader);
     ring_fini(&channel->out);
     ring_fini(&channel->in);
     free(channel);
@@ -462,6 +639,27 @@ session_channel_set_local(struct session_channel *channel,
     }
 }
 
+static uint8_t
+own_pack_log(const struct session_channel *channel)
+{
+    return channel->squeezer != NULL ? channel->options.compress.pack_log
+                                     : channel->options.pack_log;
+}
+
+/* Both ends have said what they do, of which the less counts. */
+static void
+agree_on_packing(struct session_channel *channel, uint8_t theirs)
+{
+    uint8_t log = own_pack_log(channel);
+
+    if (log > theirs)
+        log = theirs;
+    if (channel->squeezer != NULL)
+        squeezer_attach(channel->squeezer, log);
+    else
+        frame_reader_allow(&channel->reader, log);
+}
+
 void
 session_channel_greet(struct session_channel *channel,
                       struct greeting_position *position)
@@ -469,6 +667,7 @@ session_channel_greet(struct session_channel *channel,
     if (channel->net != NULL)
         close_net(channel, false);
     channel_greet(&channel->machine, position);
+    position->pack_log = own_pack_log(channel);
     ring_drop(&channel->in, channel->machine.in.delivered);
     channel->local_blocked = false;
 }
@@ -507,7 +706,8 @@ session_channel_attach(struct session_channel *channel,
     channel->deaf = false;
     channel->told_finished = false;
     frame_reader_init(&channel->reader, early, early_bytes);
-    frame_writer_init(&channel->writer);
+    frame_writer_init(&channel->writer, channel->squeezer);
+    agree_on_packing(channel, peer->pack_log);
     transport_on_ready(transport, on_net_ready, channel);
     rearm(channel);
     timer_start(channel->timer, 0); /* a first look at everything */
@@ -557,6 +757,12 @@ session_channel_take_local(struct session_channel *channel)
     return local;
 }
 
+int
+session_channel_fd(const struct session_channel *channel)
+{
+    return channel->net != NULL ? transport_fd(channel->net) : -1;
+}
+
 bool
 session_channel_connected(const struct session_channel *channel)
 {
@@ -585,12 +791,21 @@ void
 session_channel_report(const struct session_channel *channel,
                        struct session_channel_report *report)
 {
+    struct squeezer_report packed;
+
     *report = (struct session_channel_report){
         .out_bytes = channel->machine.out.acked,
         .in_bytes = channel->machine.in.delivered,
         .replayed_bytes = channel->replayed_bytes,
+        .stream_bytes = channel->reader.stream_bytes,
+        .wire_bytes = channel->reader.wire_bytes,
         .complete = channel_complete(&channel->machine),
     };
+    if (channel->squeezer == NULL)
+        return;
+    squeezer_report(channel->squeezer, &packed);
+    report->stream_bytes = packed.stream_bytes;
+    report->wire_bytes = packed.wire_bytes;
 }
 
 enum reason

@@ -10,9 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wire/compression.h"
 #include "wire/greeting.h"
 #include "wire/reason.h"
 
+struct bucket;
 struct loop;
 struct session_channel;
 struct transport;
@@ -21,6 +23,13 @@ struct session_channel_options {
     struct loop *loop;
     uint32_t number;
     uint32_t window; /* bytes, the most that is on its way in one direction */
+    bool patient;    /* the other end asks first whether this one lives */
+    struct bucket *bandwidth; /* of what goes out, shared; NULL: no limit */
+
+    /* One end of a channel may compress, and the other take that: */
+    struct compression_wish compress; /* what this end sends, */
+    uint8_t pack_log;                 /* or windows of up to 2^pack_log bytes;
+                                         0 for none */
 
     /**
      * on_lost(arg, why, in_order):
@@ -65,6 +74,8 @@ struct session_channel_report {
     uint64_t out_bytes; /* acknowledged by the far end */
     uint64_t in_bytes;  /* delivered here */
     uint64_t replayed_bytes;
+    uint64_t stream_bytes; /* of DATA frames in the direction that may be */
+    uint64_t wire_bytes;   /* compressed, and what they took; both 0 if not */
     bool complete;
 };
 
@@ -149,6 +160,13 @@ void session_channel_close_transport(struct session_channel *channel);
  * Return the local stream, which is the caller's from now on, or NULL.
  */
 struct transport *session_channel_take_local(struct session_channel *channel);
+
+/**
+ * session_channel_fd(channel):
+ * Return the descriptor of the transport, which stays its own, or -1 without
+ * one.
+ */
+int session_channel_fd(const struct session_channel *channel);
 
 /**
  * session_channel_connected(channel):

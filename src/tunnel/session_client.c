@@ -10,14 +10,15 @@
 #include "base/log.h"
 #include "io/listener.h"
 #include "io/loop.h"
+#include "io/net_options.h"
 #include "io/timer.h"
 #include "io/transport.h"
 #include "io/unix_socket.h"
 #include "tunnel/client_line.h"
 #include "tunnel/control_port.h"
 #include "tunnel/helper_talk.h"
-#include "tunnel/session_channel.h"
 #include "tunnel/session_label.h"
+#include "tunnel/worker_channel.h"
 
 /*
  * Theory of operation.  A session goes through these states, and then the next
@@ -121,10 +122,12 @@ count(struct session_client *client, struct session_totals *totals)
         totals->channels++;
         if (entry->line == NULL)
             continue;
-        session_channel_report(client_line_channel(entry->line), &report);
+        worker_channel_report(client_line_channel(entry->line), &report);
         totals->there_bytes += report.out_bytes;
         totals->back_bytes += report.in_bytes;
         totals->replayed_bytes += report.replayed_bytes;
+        totals->stream_bytes += report.stream_bytes;
+        totals->wire_bytes += report.wire_bytes;
     }
 }
 
@@ -202,12 +205,12 @@ doom(struct session_client *client, enum reason reason)
     struct channel_entry *entry;
 
     TAILQ_FOREACH (entry, &client->channels, entry) {
-        struct session_channel *channel;
+        struct worker_channel *channel;
 
         if (entry->line == NULL)
             continue;
         channel = client_line_channel(entry->line);
-        entry->qemu = session_channel_take_local(channel);
+        entry->qemu = worker_channel_take_local(channel);
         client_line_give_up(entry->line, reason);
     }
 }
@@ -221,7 +224,7 @@ all_complete(struct session_client *client)
 
     TAILQ_FOREACH (entry, &client->channels, entry)
         if (entry->line == NULL ||
-            !session_channel_complete(client_line_channel(entry->line)))
+            !worker_channel_complete(client_line_channel(entry->line)))
             return NULL;
     return TAILQ_FIRST(&client->channels);
 }
@@ -235,7 +238,7 @@ proved(struct session_client *client, enum reason reason)
 
     if (main == NULL || reason == REASON_NONE)
         return reason;
-    return session_channel_verdict(client_line_channel(main->line), true);
+    return worker_channel_verdict(client_line_channel(main->line), true);
 }
 
 static void
@@ -290,7 +293,7 @@ forgotten(struct session_client *client, enum reason reason, const char *why)
     struct channel_entry *main = all_complete(client);
 
     if (main != NULL)
-        reason = session_channel_verdict(client_line_channel(main->line), true);
+        reason = worker_channel_verdict(client_line_channel(main->line), true);
     else if (why != NULL)
         log_warnx("%s: %s", client->label, why);
     end_session(client, reason, false);
@@ -360,11 +363,16 @@ line_new(struct session_client *client, uint32_t number, uint64_t wait_ms,
     struct client_line_options options = *callbacks;
 
     options.loop = client->options.loop;
+    options.pool = number > 0 ? client->options.pool : NULL;
     options.label = client->label;
     options.dest = client->options.dest;
     options.tls = client->options.tls;
+    options.net = client->options.net;
+    options.bandwidth = client->options.bandwidth;
     options.number = number;
     options.window = client->options.window;
+    if (number != 0)
+        options.compress = client->options.compress;
     options.wait_ms = wait_ms;
     options.resume_timeout_ms = client->options.resume_timeout_ms;
     memcpy(options.session, client->id, sizeof options.session);
@@ -396,7 +404,7 @@ open_next(struct session_client *client)
         end_later(client, REASON_LIMIT);
         return;
     }
-    session_channel_set_local(client_line_channel(entry->line), entry->qemu);
+    worker_channel_set_local(client_line_channel(entry->line), entry->qemu);
     entry->qemu = NULL;
 }
 
@@ -524,6 +532,9 @@ on_line_up(void *arg)
     begin_talk(client);
     log_info("%s: joined mig-server at %s, waiting for the destination's QEMU",
              client->label, address_text(dest, &client->options.dest));
+    net_say(client->options.net,
+            worker_channel_fd(client_line_channel(client->line)),
+            client->label);
 }
 
 static void
@@ -607,7 +618,7 @@ begin_session(struct session_client *client)
         transport_free(local);
         return -1;
     }
-    session_channel_set_local(client_line_channel(client->line), local);
+    worker_channel_set_local(client_line_channel(client->line), local);
     return 0;
 }
 
@@ -638,7 +649,7 @@ on_stop_timer(void *arg)
 
     end_session(client,
                 main == NULL ? REASON_STOPPED
-                             : session_channel_verdict(
+                             : worker_channel_verdict(
                                    client_line_channel(main->line), true),
                 true);
 }
@@ -661,6 +672,7 @@ open_talk(struct session_client *client)
         .path = client->options.control_path,
         .program = client->options.program,
         .needed = client->options.control_needed,
+        .bandwidth = client->options.bandwidth,
     };
     char why[SOCKET_WHY_MAX];
 

@@ -7,22 +7,30 @@
 
 #include "base/address.h"
 #include "base/exit_status.h"
+#include "wire/compression.h"
 
+struct bucket;
 struct loop;
+struct net_options;
 struct session_client;
 struct tls;
+struct worker_pool;
 
 struct session_client_options {
     struct loop *loop;
+    struct worker_pool *pool; /* for the channels; NULL: one thread */
     struct address dest;
     struct tls *tls; /* NULL for plain text; outlives the client */
+    const struct net_options *net; /* or NULL; outlives it */
+    struct bucket *bandwidth;      /* of what goes out; NULL: no limit */
     const char *unix_path;
     const char *name; /* of the VM, valid; "" for none */
     uint64_t wait_ms; /* how long to try to reach ${dest} at first */
     uint64_t resume_timeout_ms;
     uint32_t window; /* bytes */
-    bool once;       /* done after the first session in which a VM went, and
-                        when its driver, if there is one, has left */
+    struct compression_wish compress;
+    bool once; /* done after the first session in which a VM went, and
+                  when its driver, if there is one, has left */
     const char *control_path; /* for helpers to attach; NULL for none */
     bool control_needed;      /* see helper_talk_open */
     const char *program;      /* "mig-client 0.1.0"; outlives it */

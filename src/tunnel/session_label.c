@@ -15,21 +15,35 @@ session_label(char buf[SESSION_LABEL_MAX],
     return buf;
 }
 
+/* ", compressed 3.1:1", or "" where that is less than 1.05:1. */
+static const char *
+saved(char buf[TEXT_MAX], const struct session_totals *totals)
+{
+    double ratio = totals->wire_bytes > 0 ? (double)totals->stream_bytes /
+                                                (double)totals->wire_bytes
+                                          : 1;
+
+    buf[0] = '\0';
+    if (ratio >= 1.05)
+        snprintf(buf, TEXT_MAX, ", compressed %.1f:1", ratio);
+    return buf;
+}
+
 void
 session_log_end(const char *label, enum reason reason,
                 const struct session_totals *totals)
 {
     char there[TEXT_MAX], back[TEXT_MAX], again[TEXT_MAX], took[TEXT_MAX],
-        rate[TEXT_MAX];
+        rate[TEXT_MAX], ratio[TEXT_MAX];
     void (*say)(const char *format, ...) __attribute__((format(printf, 1, 2))) =
         reason == REASON_NONE ? log_info : log_warnx;
 
-    say("%s: %s; %u channels, %s to the destination, %s back, %s sent again, "
+    say("%s: %s; %u channels, %s to the destination, %s back, %s sent again%s, "
         "%s, %s",
         label, reason_text(reason), totals->channels,
         text_size(there, totals->there_bytes),
         text_size(back, totals->back_bytes),
-        text_size(again, totals->replayed_bytes),
+        text_size(again, totals->replayed_bytes), saved(ratio, totals),
         text_duration(took, totals->ms),
         text_rate(rate, totals->there_bytes, totals->ms));
 }

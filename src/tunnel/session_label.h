@@ -16,6 +16,8 @@ struct session_totals {
     uint64_t there_bytes; /* to the destination */
     uint64_t back_bytes;
     uint64_t replayed_bytes;
+    uint64_t stream_bytes; /* to the destination, resent ones included, */
+    uint64_t wire_bytes;   /* and what they took on the way */
     uint64_t ms;
 };
 

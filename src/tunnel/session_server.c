@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "io/loop.h"
-#include "io/sockopt.h"
+#include "io/net_options.h"
 #include "io/timer.h"
 #include "tunnel/door.h"
 #include "tunnel/greeter.h"
@@ -163,6 +163,7 @@ talk_options(const struct session_server *server, const char *path)
         .path = path,
         .program = server->options.program,
         .needed = server->options.control_needed,
+        .bandwidth = server->options.bandwidth,
     };
 }
 
@@ -267,6 +268,7 @@ begin(struct session_server *server, const struct client_greeting *greeting,
     char path[VM_PATH_MAX];
     struct server_session_options options = {
         .loop = server->options.loop,
+        .pool = server->options.pool,
         .unix_path = path,
         .identity = identity,
         .wait_ms = server->options.wait_ms,
@@ -274,6 +276,9 @@ begin(struct session_server *server, const struct client_greeting *greeting,
         .linger_ms = server->options.once ? ONCE_LINGER_MS
                                           : server->options.resume_timeout_ms,
         .window = server->options.window,
+        .pack_log = server->options.pack_log,
+        .net = server->options.net,
+        .bandwidth = server->options.bandwidth,
         .spent = &server->spent,
         .is_control = is_control,
         .on_ended = on_ended,
@@ -372,7 +377,7 @@ on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_len)
 
     if (!door_admits(&server->door, fd, peer, peer_len))
         return;
-    sockopt_tcp(fd);
+    net_prepare(server->options.net, fd);
     if (server->greeter_count >= DOOR_STRANGERS_MAX) {
         struct greeter *oldest = TAILQ_FIRST(&server->greeters);
 
@@ -451,7 +456,8 @@ session_server_new(const struct session_server_options *options,
     if (server->stop_timer != NULL && open_talk(server, why) == 0)
         server->listener = listener_new_tcp(
             options->loop, &options->listen,
-            &(struct listener_options){ .on_accept = on_accept, .arg = server },
+            &(struct listener_options){
+                .net = options->net, .on_accept = on_accept, .arg = server },
             why);
     if (server->listener != NULL)
         return server;

@@ -10,23 +10,31 @@
 #include "base/exit_status.h"
 #include "io/listener.h"
 
+struct bucket;
 struct cidr;
 struct loop;
+struct net_options;
 struct session_server;
 struct tls;
+struct worker_pool;
 
 struct session_server_options {
     struct loop *loop;
+    struct worker_pool *pool; /* for the channels; NULL: one thread */
     struct address listen;
-    struct tls *tls;          /* NULL for plain text; outlives the server */
-    const struct cidr *allow; /* see door_init */
+    struct tls *tls; /* NULL for plain text; outlives the server */
+    const struct net_options *net; /* or NULL; outlives it */
+    struct bucket *bandwidth;      /* of what goes out; NULL: no limit */
+    const struct cidr *allow;      /* see door_init */
     size_t allow_count;
     const char *unix_path; /* "%n" in it stands for the VM's name */
     uint64_t wait_ms;
     uint64_t resume_timeout_ms;
-    uint32_t window; /* bytes */
-    bool once;       /* done after the first session in which a VM came, and
-                        when its driver, if there is one, has left */
+    uint32_t window;  /* bytes */
+    uint8_t pack_log; /* compressed streams with windows of up to 2^pack_log
+                         bytes are taken; 0 for none */
+    bool once;        /* done after the first session in which a VM came, and
+                         when its driver, if there is one, has left */
     const char *control_path; /* for helpers to attach, with "%n" where
                                  ${unix_path} has it; NULL for none */
     bool control_needed;      /* see helper_talk_open */

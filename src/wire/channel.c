@@ -16,7 +16,9 @@
 void
 channel_init(struct channel *channel, uint32_t room)
 {
-    *channel = (struct channel){ .room = room };
+    *channel = (struct channel){ .room = room, .allowed = UINT64_MAX };
+    channel_patience(channel, CHANNEL_PING_MS, CHANNEL_PING_MS);
+    channel_offer(channel, FRAME_DATA_MAX, false, 0);
 }
 
 void
@@ -67,11 +69,14 @@ channel_attach(struct channel *channel, const struct greeting_position *peer,
 
     channel->peer_room = peer->window;
     channel->attached = true;
+    channel_offer(channel, FRAME_DATA_MAX, false, 0);
     channel->reset_sent = false;
     channel->ping_due = false;
     channel->pong_due = false;
     channel->heard_ms = now_ms;
     channel->pinged_ms = now_ms;
+    channel->quiet_ms = channel->ask_ms;
+    channel->roused = false;
     return REASON_NONE;
 }
 
@@ -82,8 +87,29 @@ channel_detach(struct channel *channel)
 }
 
 void
+channel_patience(struct channel *channel, uint32_t ask_ms, uint32_t rest_ms)
+{
+    channel->ask_ms = ask_ms;
+    channel->rest_ms = rest_ms > ask_ms ? rest_ms : ask_ms;
+    channel->quiet_ms = ask_ms;
+}
+
+/* What goes on now may need the transport: know soon whether it lives. */
+static void
+rouse(struct channel *channel)
+{
+    channel->roused |= channel->quiet_ms > channel->ask_ms;
+    channel->quiet_ms = channel->ask_ms;
+}
+
+void
 channel_heard(struct channel *channel, uint64_t now_ms)
 {
+    if (channel->pinged_ms > channel->heard_ms) {
+        channel->quiet_ms *= 2;
+        if (channel->quiet_ms > channel->rest_ms)
+            channel->quiet_ms = channel->rest_ms;
+    }
     channel->heard_ms = now_ms;
 }
 
@@ -99,6 +125,7 @@ take_data(struct channel *channel, const struct frame *frame)
     if (frame->length > channel->room - (in->received - in->delivered))
         return REASON_BAD_WINDOW;
     in->expected = frame->length;
+    rouse(channel);
     return REASON_NONE;
 }
 
@@ -113,6 +140,7 @@ take_fin(struct channel *channel, const struct frame *frame)
         return REASON_BAD_OFFSET;
     in->has_final = true;
     in->final = frame->offset;
+    rouse(channel);
     return REASON_NONE;
 }
 
@@ -128,6 +156,7 @@ take_ack(struct channel *channel, const struct frame *frame)
         return REASON_BAD_ACK;
     out->acked = frame->offset;
     out->fin_acked = fin;
+    rouse(channel);
     return REASON_NONE;
 }
 
@@ -192,12 +221,14 @@ void
 channel_queue(struct channel *channel, uint64_t bytes)
 {
     channel->out.queued += bytes;
+    rouse(channel);
 }
 
 void
 channel_end(struct channel *channel)
 {
     channel->out.ended = true;
+    rouse(channel);
 }
 
 void
@@ -207,19 +238,57 @@ channel_reset(struct channel *channel, enum reason reason)
         channel->reset = reason;
 }
 
+void
+channel_offer(struct channel *channel, uint32_t bytes, bool all, uint8_t flags)
+{
+    channel->offer = bytes;
+    channel->offer_all = all;
+    channel->offer_flags = flags;
+}
+
+/* Return how much of the stream waits that the peer has room for. */
+static uint64_t
+may_send(const struct channel *channel)
+{
+    const struct channel_out *out = &channel->out;
+    uint64_t waiting = out->queued - out->sent;
+    uint64_t room = out->acked + channel->peer_room - out->sent;
+
+    return waiting < room ? waiting : room;
+}
+
+void
+channel_allow(struct channel *channel, uint64_t bytes)
+{
+    channel->allowed = bytes;
+}
+
+bool
+channel_held(const struct channel *channel)
+{
+    return channel->attached && !channel->reset_sent && channel->allowed == 0 &&
+           may_send(channel) > 0;
+}
+
 static bool
 next_data(struct channel *channel, struct frame *frame)
 {
     struct channel_out *out = &channel->out;
-    uint64_t waiting = out->queued - out->sent;
-    uint64_t allowed = out->acked + channel->peer_room - out->sent;
-    uint64_t length = waiting < allowed ? waiting : allowed;
+    uint64_t length = may_send(channel);
 
-    if (length == 0)
+    if (length > channel->offer)
+        length = channel->offer;
+    if (length == 0 || (channel->offer_all && length < channel->offer))
         return false;
-    if (length > FRAME_DATA_MAX)
-        length = FRAME_DATA_MAX;
+    if (length > channel->allowed && !channel->offer_all)
+        length = channel->allowed;
+    if (channel->allowed == 0)
+        return false;
+    if (channel->allowed != UINT64_MAX)
+        channel->allowed -=
+            length < channel->allowed ? length : channel->allowed;
     *frame = (struct frame){ .type = FRAME_DATA,
+                             .flags = channel->offer_flags,
                              .length = (uint32_t)length,
                              .offset = out->sent };
     out->sent += length;
@@ -318,7 +387,7 @@ next_ping(struct channel *channel, struct frame *frame)
 static bool
 next_reset(struct channel *channel, struct frame *frame)
 {
-    if (channel->reset == REASON_NONE)
+    if (channel->reset == REASON_NONE || may_send(channel) > 0)
         return false;
     *frame =
         (struct frame){ .type = FRAME_RESET, .code = (uint16_t)channel->reset };
@@ -339,15 +408,19 @@ channel_next(struct channel *channel, struct frame *frame)
 enum channel_tick
 channel_tick(struct channel *channel, uint64_t now_ms, uint64_t *next_ms)
 {
-    uint64_t dead_ms = channel->heard_ms + CHANNEL_DEAD_MS;
-    uint64_t ping_ms = channel->heard_ms > channel->pinged_ms
-                           ? channel->heard_ms
-                           : channel->pinged_ms;
     enum channel_tick tick = CHANNEL_QUIET;
+    uint64_t dead_ms, ping_ms;
 
+    if (channel->roused && now_ms - channel->heard_ms > channel->ask_ms)
+        channel->heard_ms = now_ms - channel->ask_ms; /* nobody was asked */
+    channel->roused = false;
+    dead_ms = channel->heard_ms + channel->quiet_ms + CHANNEL_DEAD_MS -
+              channel->ask_ms;
+    ping_ms = channel->heard_ms >= channel->pinged_ms
+                  ? channel->heard_ms + channel->quiet_ms
+                  : channel->pinged_ms + CHANNEL_PING_MS;
     if (now_ms >= dead_ms)
         return CHANNEL_DEAD;
-    ping_ms += CHANNEL_PING_MS;
     if (now_ms >= ping_ms) {
         channel->pinged_ms = now_ms;
         channel->ping_due = true;

@@ -56,14 +56,22 @@ struct channel {
     uint32_t peer_room; /* and so many can the peer */
     uint32_t ack_bytes; /* fewer are not acknowledged by themselves */
     bool ack_now;       /* but now they are */
+    uint64_t allowed;   /* payload that may be sent before it is allowed more */
     bool attached;
-    enum reason reset; /* to be sent to the peer, then nothing more */
+    uint32_t offer;      /* of the stream for the next DATA frame, at most, */
+    bool offer_all;      /* or exactly */
+    uint8_t offer_flags; /* which that frame then has */
+    enum reason reset;   /* to be sent to the peer, then nothing more */
     bool reset_sent;
     bool ping_due;
     bool pong_due;
     uint64_t pong_offset;
     uint64_t heard_ms;  /* when the peer was last heard */
     uint64_t pinged_ms; /* when it was last asked */
+    uint32_t ask_ms;    /* of silence, then it is asked; */
+    uint32_t rest_ms;   /* up to so much while nothing happens: */
+    uint32_t quiet_ms;  /* now this much */
+    bool roused;        /* something happened after a long rest */
 };
 
 /**
@@ -106,6 +114,16 @@ enum reason channel_attach(struct channel *channel,
  * The transport is gone.
  */
 void channel_detach(struct channel *channel);
+
+/**
+ * channel_patience(channel, ask_ms, rest_ms):
+ * Ask a silent peer after ${ask_ms}, and while nothing but PINGs and answers
+ * goes to and fro twice as late each time, up to ${rest_ms}.  ${ask_ms} is
+ * below CHANNEL_DEAD_MS; the rest of that is what a peer has for its answer.
+ * Without this it is always asked after CHANNEL_PING_MS.
+ */
+void channel_patience(struct channel *channel, uint32_t ask_ms,
+                      uint32_t rest_ms);
 
 /**
  * channel_heard(channel, now_ms):
@@ -163,6 +181,17 @@ void channel_fin_delivered(struct channel *channel);
 uint64_t channel_may_queue(const struct channel *channel, uint64_t window);
 
 /**
+ * channel_allow(channel, bytes):
+ * channel_held(channel):
+ * Send ${bytes} of the stream at most from now on: everything unless this is
+ * called.  What goes in one piece alone (channel_offer) goes as a whole while
+ * that is not 0.  Return whether there is some that could be sent but for this;
+ * what follows it in the stream waits for it, and nothing else does.
+ */
+void channel_allow(struct channel *channel, uint64_t bytes);
+bool channel_held(const struct channel *channel);
+
+/**
  * channel_queue(channel, bytes):
  * channel_end(channel):
  * ${bytes} more have been read from QEMU; its stream has ended.
@@ -178,10 +207,20 @@ void channel_end(struct channel *channel);
 void channel_reset(struct channel *channel, enum reason reason);
 
 /**
+ * channel_offer(channel, bytes, all, flags):
+ * Let DATA frames have at most ${bytes} of the stream, or exactly so many if
+ * ${all}, and ${flags}.  0 holds data back, and with it FIN and RESET, which
+ * come after it; everything else goes on.  At first, and at each attachment:
+ * FRAME_DATA_MAX, not all, no flags.
+ */
+void channel_offer(struct channel *channel, uint32_t bytes, bool all,
+                   uint8_t flags);
+
+/**
  * channel_next(channel, frame):
  * If there is something to send, fill in ${frame}, count it as sent and return
- * true.  The payload of a DATA frame are the owner's bytes from frame->offset
- * on.  Without a transport there never is.
+ * true.  A DATA frame carries the owner's bytes from frame->offset on.
+ * Without a transport there never is.
  */
 bool channel_next(struct channel *channel, struct frame *frame);
 
@@ -194,7 +233,8 @@ enum channel_tick {
 /**
  * channel_tick(channel, now_ms, next_ms):
  * See how long the peer has been silent.  Set *${next_ms} to the time at which
- * to look again.
+ * to look again; when ${channel}->roused is set that is too late, and it has
+ * to be within ${channel}->ask_ms.
  */
 enum channel_tick channel_tick(struct channel *channel, uint64_t now_ms,
                                uint64_t *next_ms);

@@ -22,9 +22,10 @@ static const char *const origins[] = {
     [FROM_PARTNER] = "partner", [FROM_HERE] = "here"
 };
 static const char *const types[] = {
-    [LINE_OTHER] = "other",     [LINE_HELLO] = "hello",
-    [LINE_MESSAGE] = "message", [LINE_REQUEST] = "request",
-    [LINE_STATE] = "state",     [LINE_REFUSED] = "refused",
+    [LINE_OTHER] = "other",         [LINE_HELLO] = "hello",
+    [LINE_MESSAGE] = "message",     [LINE_REQUEST] = "request",
+    [LINE_STATE] = "state",         [LINE_REFUSED] = "refused",
+    [LINE_BANDWIDTH] = "bandwidth",
 };
 
 /* Return the place of ${word} among the ${count} ${words}, or -1. */
@@ -110,6 +111,17 @@ take_request(const json_t *root, enum line_type *type,
 }
 
 static enum reason
+take_rate(const json_t *root, uint64_t *rate)
+{
+    const json_t *number = json_object_get(root, "rate");
+
+    if (!json_is_integer(number) || json_integer_value(number) < 0)
+        return REASON_BAD_CONTROL;
+    *rate = (uint64_t)json_integer_value(number);
+    return REASON_NONE;
+}
+
+static enum reason
 take_helper_hello(struct helper_line *line, const json_t *root)
 {
     int role = take_word(root, "role", roles, COUNT(roles));
@@ -135,6 +147,7 @@ take_helper_line(struct helper_line *line, const json_t *root)
     case LINE_HELLO: return take_helper_hello(line, root);
     case LINE_MESSAGE: return take_message(root, &line->message);
     case LINE_REQUEST: return take_request(root, &line->type, &line->request);
+    case LINE_BANDWIDTH: return take_rate(root, &line->rate);
     default: line->type = LINE_OTHER; return reason;
     }
 }
@@ -190,6 +203,7 @@ take_tunnel_line(struct tunnel_line *line, const json_t *root)
     case LINE_STATE: return take_view(root, &line->view);
     case LINE_MESSAGE: return take_tunnel_message(line, root);
     case LINE_REQUEST: return take_request(root, &line->type, &line->request);
+    case LINE_BANDWIDTH: return take_rate(root, &line->rate);
     case LINE_REFUSED:
         return take_text(root, "why", line->why, sizeof line->why, true);
     case LINE_OTHER: break;
@@ -240,6 +254,13 @@ line_text(json_t *root)
     return line;
 }
 
+static char *
+bandwidth_text(uint64_t rate)
+{
+    return line_text(json_pack("{ss sI}", "type", types[LINE_BANDWIDTH], "rate",
+                               (json_int_t)rate));
+}
+
 char *
 helper_line_text(const struct helper_line *line)
 {
@@ -256,6 +277,7 @@ helper_line_text(const struct helper_line *line)
     case LINE_REQUEST:
         return line_text(json_pack("{ss ss}", "type", type, "request",
                                    requests[line->request]));
+    case LINE_BANDWIDTH: return bandwidth_text(line->rate);
     default: return NULL;
     }
 }
@@ -301,6 +323,7 @@ tunnel_line_text(const struct tunnel_line *line)
                                    requests[line->request]));
     case LINE_REFUSED:
         return line_text(json_pack("{ss ss}", "type", type, "why", line->why));
+    case LINE_BANDWIDTH: return bandwidth_text(line->rate);
     case LINE_OTHER: break;
     }
     return NULL;

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "wire/control.h"
 
@@ -41,8 +42,9 @@ enum line_type {
     LINE_HELLO,
     LINE_MESSAGE,
     LINE_REQUEST,
-    LINE_STATE,   /* tunnel only */
-    LINE_REFUSED, /* tunnel only */
+    LINE_BANDWIDTH, /* set it; from the tunnel: it is set */
+    LINE_STATE,     /* tunnel only */
+    LINE_REFUSED,   /* tunnel only */
 };
 
 /* From a helper to the tunnel. */
@@ -52,6 +54,7 @@ struct helper_line {
     char program[CONTROL_PROGRAM_MAX + 1]; /* HELLO */
     enum helper_role role;                 /* HELLO */
     enum helper_request request;           /* REQUEST */
+    uint64_t rate;                         /* BANDWIDTH: see tunnel_line */
     json_t *message;                       /* MESSAGE: an object */
 };
 
@@ -80,9 +83,10 @@ struct tunnel_line {
     char program[CONTROL_PROGRAM_MAX + 1]; /* HELLO */
     struct tunnel_view view;               /* HELLO, STATE */
     enum helper_request request;           /* REQUEST */
-    enum line_from from;                   /* MESSAGE */
-    json_t *message;                       /* MESSAGE: an object */
-    char why[CONTROL_WHY_MAX + 1];         /* REFUSED */
+    uint64_t rate;       /* BANDWIDTH: bytes a second; 0 is no limit */
+    enum line_from from; /* MESSAGE */
+    json_t *message;     /* MESSAGE: an object */
+    char why[CONTROL_WHY_MAX + 1]; /* REFUSED */
 };
 
 /**

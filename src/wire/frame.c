@@ -33,7 +33,7 @@ frame_parse(struct frame *frame, const unsigned char bytes[FRAME_HEADER_BYTES])
     frame->offset = cursor_get_u64(&cursor);
 
     switch (frame->type) {
-    case FRAME_DATA:
+    case FRAME_DATA: flags_allowed = FRAME_FLAG_PACKED; break;
     case FRAME_FIN:
     case FRAME_RESET:
     case FRAME_PING:

@@ -8,7 +8,7 @@
 
 enum {
     FRAME_HEADER_BYTES = 16,
-    FRAME_DATA_MAX = 256 << 10, /* payload of one DATA frame */
+    FRAME_DATA_MAX = 256 << 10, /* of the stream, in one DATA frame */
 };
 
 enum frame_type {
@@ -20,14 +20,16 @@ enum frame_type {
     FRAME_PONG = 6,  /* ... which comes back */
 };
 
-/* With ACK: the end of the stream is delivered, too. */
-enum { FRAME_FLAG_FIN = 1 };
+enum {
+    FRAME_FLAG_FIN = 1,    /* with ACK: the end of the stream is delivered */
+    FRAME_FLAG_PACKED = 1, /* with DATA: the payload is compressed */
+};
 
 struct frame {
     enum frame_type type;
     uint8_t flags;
     uint16_t code;   /* RESET only */
-    uint32_t length; /* DATA only */
+    uint32_t length; /* DATA only; of what the payload stands for */
     uint64_t offset;
 };
 

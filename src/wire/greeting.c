@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "wire/cursor.h"
+#include "wire/unpacker.h"
 
 /*
  * The first twelve bytes are the same in every version, in both directions: the
@@ -51,6 +52,29 @@ get_position(struct cursor *cursor, uint16_t flags,
     position->delivered = cursor_get_u64(cursor);
     position->window = cursor_get_u32(cursor);
     position->fin_delivered = (flags & FLAG_FIN_DELIVERED) != 0;
+    position->pack_log = 0;
+}
+
+/*
+ * What came later than the rest, in front of three bytes that are kept for what
+ * comes later still.  A greeting that ends before it is from a peer that does
+ * not know of it.
+ */
+static void
+put_packing(struct cursor *cursor, const struct greeting_position *position)
+{
+    cursor_put_u8(cursor, position->pack_log);
+}
+
+static void
+get_packing(const unsigned char *bytes, size_t used, size_t at,
+            struct greeting_position *position)
+{
+    uint8_t log = used > at ? bytes[at] : 0;
+
+    if (log > PACKED_WINDOW_LOG_MAX)
+        log = PACKED_WINDOW_LOG_MAX;
+    position->pack_log = log < PACKED_WINDOW_LOG_MIN ? 0 : log;
 }
 
 void
@@ -76,6 +100,8 @@ client_greeting_encode(const struct client_greeting *greeting,
     put_position(&cursor, &greeting->position);
     cursor_put_u8(&cursor, (uint8_t)name_length);
     cursor_put(&cursor, name, sizeof name);
+    cursor.at = GREETING_CLIENT_MIN;
+    put_packing(&cursor, &greeting->position);
 }
 
 void
@@ -85,12 +111,14 @@ server_greeting_encode(const struct server_greeting *greeting,
     unsigned flags = greeting->position.fin_delivered ? FLAG_FIN_DELIVERED : 0u;
     struct cursor cursor;
 
+    memset(bytes, 0, GREETING_SERVER_BYTES);
     cursor_init(&cursor, bytes, GREETING_SERVER_BYTES);
     put_head(&cursor, greeting->version, 0, GREETING_SERVER_BYTES);
     cursor_put_u16(&cursor, (uint16_t)flags);
     cursor_put_u16(&cursor, (uint16_t)greeting->reason);
     cursor_put_u32(&cursor, greeting->channel);
     put_position(&cursor, &greeting->position);
+    put_packing(&cursor, &greeting->position);
 }
 
 /*
@@ -129,7 +157,7 @@ enum greeting_progress
 client_greeting_parse(struct client_greeting *greeting, const void *bytes,
                       size_t length, size_t *used)
 {
-    unsigned char copy[GREETING_CLIENT_BYTES];
+    unsigned char copy[GREETING_CLIENT_MIN];
     enum greeting_progress progress =
         check_head(bytes, length, sizeof copy, used);
     struct cursor cursor;
@@ -150,6 +178,7 @@ client_greeting_parse(struct client_greeting *greeting, const void *bytes,
     greeting->channel = cursor_get_u32(&cursor);
     cursor_get(&cursor, greeting->session, SESSION_ID_BYTES);
     get_position(&cursor, flags, &greeting->position);
+    get_packing(bytes, *used, sizeof copy, &greeting->position);
     named = take_name(greeting, &cursor);
     if (greeting->version_min > greeting->version_max)
         return GREETING_FOREIGN;
@@ -165,7 +194,7 @@ enum greeting_progress
 server_greeting_parse(struct server_greeting *greeting, const void *bytes,
                       size_t length, size_t *used)
 {
-    unsigned char copy[GREETING_SERVER_BYTES];
+    unsigned char copy[GREETING_SERVER_MIN];
     enum greeting_progress progress =
         check_head(bytes, length, sizeof copy, used);
     struct cursor cursor;
@@ -183,6 +212,7 @@ server_greeting_parse(struct server_greeting *greeting, const void *bytes,
     greeting->reason = reason_known(cursor_get_u16(&cursor));
     greeting->channel = cursor_get_u32(&cursor);
     get_position(&cursor, flags, &greeting->position);
+    get_packing(bytes, *used, sizeof copy, &greeting->position);
     if (greeting->reason == REASON_NONE && (flags & ~FLAG_FIN_DELIVERED) != 0)
         return GREETING_FOREIGN;
     return GREETING_DONE;

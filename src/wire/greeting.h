@@ -17,8 +17,10 @@ enum {
     SESSION_ID_BYTES = 16,
     VM_NAME_MAX = 64,
 
-    GREETING_CLIENT_BYTES = 116,
-    GREETING_SERVER_BYTES = 32,
+    GREETING_CLIENT_MIN = 116, /* of a peer that knows no compression */
+    GREETING_CLIENT_BYTES = 120,
+    GREETING_SERVER_MIN = 32,
+    GREETING_SERVER_BYTES = 36,
     GREETING_MAX = 1024, /* of a later version, the rest is skipped */
 };
 
@@ -27,6 +29,9 @@ struct greeting_position {
     uint64_t delivered; /* bytes of the other's stream it has delivered */
     bool fin_delivered; /* and its end, too */
     uint32_t window;    /* bytes it has room for beyond these */
+    uint8_t pack_log;   /* The client may compress, with a window of 2^pack_log
+                           bytes; the server takes up to that.  0: it does not.
+                           PACKED_WINDOW_LOG_MIN to ..._MAX, wire/unpacker.h. */
 };
 
 struct client_greeting {

@@ -33,6 +33,9 @@ known_text(enum reason reason)
     case REASON_BAD_RESUME:
         return "protocol error: resume of what was not sent";
     case REASON_BAD_CONTROL: return "protocol error: bad control message";
+    case REASON_BAD_PACKED: return "protocol error: compressed data is corrupt";
+    case REASON_BAD_UNPACKED:
+        return "protocol error: compressed data of another length than it says";
     }
     return NULL;
 }

@@ -37,7 +37,9 @@ enum reason {
     REASON_BAD_ACK = 36,    /* acknowledges what was not sent, or goes back */
     REASON_BAD_FIN = 37,    /* a second end, or data after the end */
     REASON_BAD_RESUME = 38, /* claims to have what was never sent */
-    REASON_BAD_CONTROL = 39 /* a control message makes no sense */
+    REASON_BAD_CONTROL = 39, /* a control message makes no sense */
+    REASON_BAD_PACKED = 40,  /* compressed payload can't be taken apart */
+    REASON_BAD_UNPACKED = 41 /* it makes more or less than it says */
 };
 
 /**

@@ -1,5 +1,6 @@
 #include "support_capture.h"
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +27,10 @@ capture_start(void)
 {
     int fd = memfd_create("stderr", MFD_CLOEXEC);
 
-    if (fd < 0 || (saved_fd = dup(STDERR_FILENO)) < 0 ||
-        dup2(fd, STDERR_FILENO) < 0)
+    /* Of a memfd the kernel does not guard the offset, and threads that write
+     * at once would overwrite each other's lines. */
+    if (fd < 0 || fcntl(fd, F_SETFL, O_APPEND) != 0 ||
+        (saved_fd = dup(STDERR_FILENO)) < 0 || dup2(fd, STDERR_FILENO) < 0)
         abort();
     close(fd);
     report_to(saved_fd);

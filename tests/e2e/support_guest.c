@@ -14,6 +14,8 @@ enum {
     AT_WINDOW_END = 12,
     AT_ROUND_PAGES = 16,
     AT_ROUND_TICKS = 20,
+    AT_FILL_MASK = 28,
+    SOFT_MASK = 0xff, /* a byte of each word: a good quarter remains */
 
     FIRST_MIB = 1,
     DEFAULT_FILL_MIB = 64
@@ -69,6 +71,8 @@ guest_write_image(struct e2e *e2e, const struct guest *guest,
                                       << 20);
     put32(sector + AT_ROUND_PAGES, guest->round_pages);
     put32(sector + AT_ROUND_TICKS, guest->round_ticks);
+    if (guest->soft)
+        put32(sector + AT_FILL_MASK, SOFT_MASK);
 
     file = fopen(e2e_path(e2e, "guest.img", path), "wb");
     assert_non_null(file);

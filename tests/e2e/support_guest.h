@@ -2,6 +2,8 @@
 #ifndef SUPPORT_GUEST_H
 #define SUPPORT_GUEST_H
 
+#include <stdbool.h>
+
 #include "support_case.h"
 
 struct guest {
@@ -9,6 +11,7 @@ struct guest {
     unsigned window_mib;  /* size of the part that is dirtied for ever */
     unsigned round_pages; /* pages of it that are dirtied in each round */
     unsigned round_ticks; /* 1/100 s slept after each round; 0 never sleeps */
+    bool soft;            /* what it fills memory with can be compressed */
 };
 
 /* 6 MiB/s in a window of 16 MiB: any link of ours is faster, but every pass

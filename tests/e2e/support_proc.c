@@ -86,6 +86,7 @@ proc_read_usage(pid_t pid, struct proc_usage *usage)
     usage->wakeups = status_field(pid, "voluntary_ctxt_switches");
     usage->cpu_ms = cpu_ms(pid);
     usage->fds = count_fds(pid);
+    usage->threads = (unsigned)status_field(pid, "Threads");
 }
 
 /* State 0A of /proc/net/tcp and tcp6 is a listening socket (proc(5)). */

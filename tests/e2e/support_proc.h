@@ -13,8 +13,9 @@ struct proc_usage {
     uint64_t resident_kib;
     uint64_t peak_resident_kib;
     uint64_t cpu_ms;
-    uint64_t wakeups; /* voluntary context switches */
+    uint64_t wakeups; /* voluntary context switches, of the main thread */
     unsigned fds;
+    unsigned threads;
 };
 
 /**

@@ -10,7 +10,9 @@
 void
 tunnel_init(struct e2e *e2e, struct tunnel *tunnel)
 {
-    *tunnel = (struct tunnel){ .port = proc_free_port() };
+    *tunnel = (struct tunnel){ .port = proc_free_port(),
+                               .server_host = "127.0.0.1",
+                               .client_host = "127.0.0.1" };
     e2e_path(e2e, "source.sock", tunnel->source);
     e2e_path(e2e, "destination.sock", tunnel->destination);
 }
@@ -54,7 +56,7 @@ tunnel_start_server(struct e2e *e2e, struct tunnel *tunnel,
     command_add_all(&command, tunnel->through);
     add_program(&command, "mig-server");
     command_add(&command, "--listen");
-    command_add(&command, "127.0.0.1:%u", tunnel->port);
+    command_add(&command, "%s:%u", tunnel->server_host, tunnel->port);
     command_add(&command, "--unix");
     command_add(&command, "%s", tunnel->destination);
     if (!tunnel->session)
@@ -71,10 +73,11 @@ tunnel_start_client(struct e2e *e2e, struct tunnel *tunnel,
 {
     struct command command = { .argc = 0 };
 
+    command_add_all(&command, tunnel->source_through);
     command_add_all(&command, tunnel->through);
     add_program(&command, "mig-client");
     command_add(&command, "--dest");
-    command_add(&command, "127.0.0.1:%u",
+    command_add(&command, "%s:%u", tunnel->client_host,
                 tunnel->dest_port != 0 ? tunnel->dest_port : tunnel->port);
     command_add(&command, "--unix");
     command_add(&command, "%s", tunnel->source);
@@ -95,35 +98,41 @@ tunnel_start(struct e2e *e2e, struct tunnel *tunnel)
     tunnel_start_client(e2e, tunnel, NULL);
 }
 
-static struct process *
-start_helper(struct e2e *e2e, const char *program, const char *qmp,
-             const char *socket, bool alone, const char *const *args)
+/* How both begin. */
+static void
+add_helper(struct command *command, const char *program, const char *qmp,
+           const char *socket)
 {
-    struct command command = { .argc = 0 };
-
-    add_program(&command, program);
-    command_add(&command, "--qmp");
-    command_add(&command, "%s", qmp);
-    command_add(&command, "--unix");
-    command_add(&command, "%s", socket);
-    if (alone)
-        command_add(&command, "--standalone");
-    command_add_all(&command, args);
-    return process_start(e2e, program, &command);
+    add_program(command, program);
+    command_add(command, "--qmp");
+    command_add(command, "%s", qmp);
+    command_add(command, "--unix");
+    command_add(command, "%s", socket);
 }
 
 struct process *
 tunnel_recv(struct e2e *e2e, const struct tunnel *tunnel, const struct vm *vm,
             const char *const *args)
 {
-    return start_helper(e2e, "mig-recv", vm->tool_qmp, tunnel->destination,
-                        !tunnel->partners, args);
+    struct command command = { .argc = 0 };
+
+    add_helper(&command, "mig-recv", vm->tool_qmp, tunnel->destination);
+    if (!tunnel->partners)
+        command_add(&command, "--standalone");
+    command_add_all(&command, args);
+    return process_start(e2e, "mig-recv", &command);
 }
 
 struct process *
 tunnel_send(struct e2e *e2e, const struct tunnel *tunnel, const struct vm *vm,
             const char *const *args)
 {
-    return start_helper(e2e, "mig-send", vm->tool_qmp, tunnel->source,
-                        !tunnel->partners, args);
+    struct command command = { .argc = 0 };
+
+    command_add_all(&command, tunnel->source_through);
+    add_helper(&command, "mig-send", vm->tool_qmp, tunnel->source);
+    if (!tunnel->partners)
+        command_add(&command, "--standalone");
+    command_add_all(&command, args);
+    return process_start(e2e, "mig-send", &command);
 }

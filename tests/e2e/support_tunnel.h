@@ -16,8 +16,10 @@ struct tunnel {
     bool session;                    /* not --raw */
     bool partners;                   /* the helpers find each other; else each
                                         works alone, as in raw mode */
-    unsigned port;                   /* of the server, on 127.0.0.1 */
+    unsigned port;                   /* of the server */
     unsigned dest_port;              /* where the client goes; 0: to port */
+    const char *server_host;         /* where the server listens, */
+    const char *client_host;         /* and the client goes; 127.0.0.1 */
     char source[CASE_PATH_MAX];      /* the client's Unix socket */
     char destination[CASE_PATH_MAX]; /* the destination QEMU's */
 
@@ -27,6 +29,9 @@ struct tunnel {
 
     /* A program that starts the ends, and its arguments; NULL for none. */
     const char *const *through;
+
+    /* The same for what is on the source's host: the client and mig-send. */
+    const char *const *source_through;
 };
 
 /* A list of further arguments, as in ARGS("--multifd", "4"). */

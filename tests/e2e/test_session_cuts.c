@@ -28,10 +28,10 @@ static const char *const places[] = {
 
 /* Channel 0 carries READY and END from the server, and the client's end. */
 static const char *const control_places[2][16] = {
-    { "bytes 1 times 1", "bytes 115 times 1", "ack before", "ack head",
+    { "bytes 1 times 1", "bytes 119 times 1", "ack before", "ack head",
       "ack after", "fin before", "fin head", "fin after", "ackfin before",
       "ackfin head", "ackfin after", NULL },
-    { "bytes 1 times 1", "bytes 31 times 1", "bytes 32 times 1", "data before",
+    { "bytes 1 times 1", "bytes 35 times 1", "bytes 36 times 1", "data before",
       "data head", "data inside", "data after", "fin before", "fin head",
       "fin after", "ackfin before", "ackfin head", "ackfin after", NULL },
 };

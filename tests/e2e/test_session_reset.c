@@ -90,7 +90,9 @@ static void
 precopy_survives_a_reset_at_each_point_of_its_end(struct e2e *e2e)
 {
     struct move move = { .source = vm_start_source(e2e, &guest_calm) };
-    struct proxy *proxy = session_start_proxied(e2e, &move.tunnel, NULL, NULL);
+    struct proxy *proxy = session_start_proxied(
+        e2e, &move.tunnel, NULL,
+        ARGS("--compress", "off")); /* it looks for bytes of QEMU's */
 
     for (unsigned i = 0; i < LAST_RESETS; i++) {
         print_message("             %s\n", last_resets[i].what);

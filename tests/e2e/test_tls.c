@@ -157,7 +157,9 @@ move_tapped(struct e2e *e2e, bool session, use_security *use,
     move_prepare(e2e, &move, &guest);
     proxy = start_proxied(e2e, &move.tunnel, session, use);
     wiretap_start(e2e, &wiretap, proxy);
-    tunnel_start_client(e2e, &move.tunnel, NULL);
+    /* What is searched for has to be there as it is. */
+    tunnel_start_client(e2e, &move.tunnel,
+                        session ? ARGS("--compress", "off") : NULL);
     move_start(e2e, &move, NULL, NULL);
     move_finish(e2e, &move);
     memory_dump(e2e, move.source, &memory);

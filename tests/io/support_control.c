@@ -45,6 +45,7 @@ control_rig_start(struct control_rig *rig)
         &(struct control_socket_options){ .loop = rig->stage.loop,
                                           .path = rig->path,
                                           .program = "mig-client 1",
+                                          .bandwidth = &rig->bandwidth,
                                           .on_driver = on_driver,
                                           .on_message = on_message,
                                           .arg = rig },

@@ -9,6 +9,7 @@
 #include "support_net.h"
 #include "support_stage.h"
 #include "tunnel/control_socket.h"
+#include "wire/bucket.h"
 
 enum { CONTROL_RIG_PEERS = 16, CONTROL_RIG_BUSY = 2000 };
 
@@ -24,6 +25,7 @@ struct control_rig {
     char dir[NET_PATH_MAX];
     char path[NET_PATH_MAX + 8];
     struct control_socket *socket;
+    struct bucket bandwidth;
     struct line_peer peers[CONTROL_RIG_PEERS];
     unsigned count;
     unsigned came; /* drivers */

@@ -9,6 +9,7 @@
 
 #include "support_capture.h"
 #include "support_faults.h"
+#include "support_pool.h"
 #include "support_test.h"
 
 enum { FDS_MAX = 1024 };
@@ -29,6 +30,7 @@ ends_open(struct ends *rig, bool once, bool by_name)
     faults_clear();
     capture_start();
     stage_open(&rig->stage);
+    rig->pool = pool_open(rig->stage.loop);
     net_temp_dir(rig->dir);
     snprintf(rig->source_path, sizeof rig->source_path, "%s/src", rig->dir);
     snprintf(rig->dest_path, sizeof rig->dest_path, "%s/dst-%s", rig->dir,
@@ -39,6 +41,7 @@ ends_open(struct ends *rig, bool once, bool by_name)
              rig->dest_path);
     rig->client_options = (struct session_client_options){
         .loop = rig->stage.loop,
+        .pool = rig->pool,
         .dest = { .host = "127.0.0.1" },
         .unix_path = rig->source_path,
         .control_path = rig->source_control,
@@ -54,6 +57,7 @@ ends_open(struct ends *rig, bool once, bool by_name)
     };
     rig->server_options = (struct session_server_options){
         .loop = rig->stage.loop,
+        .pool = rig->pool,
         .listen = { .host = "127.0.0.1" },
         .unix_path = rig->dest_path,
         .control_path = rig->dest_control,
@@ -77,6 +81,7 @@ ends_close(struct ends *rig)
         peer_close(&rig->source[i]);
     ends_dest_listens(rig, false);
     net_remove_dir(rig->dir);
+    pool_close(rig->pool);
     stage_close(&rig->stage);
     capture_stop();
 }

@@ -27,6 +27,7 @@ struct ends_outcome {
 
 struct ends {
     struct stage stage;
+    struct worker_pool *pool;
     char dir[NET_PATH_MAX];
     char source_path[NET_PATH_MAX + 16]; /* the sockets for the QEMUs, */
     char dest_path[NET_PATH_MAX + 16];

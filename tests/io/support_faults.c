@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@ struct fault {
 };
 
 static struct fault faults[FAULT_CALLS];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 ssize_t __real_readv(int fd, const struct iovec *iov, int count);
 ssize_t __wrap_readv(int fd, const struct iovec *iov, int count);
@@ -28,36 +30,58 @@ ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at,
 void
 faults_clear(void)
 {
+    pthread_mutex_lock(&lock);
     memset(faults, 0, sizeof faults);
+    pthread_mutex_unlock(&lock);
 }
 
 void
 fault_error(enum fault_call call, unsigned times, int error)
 {
+    pthread_mutex_lock(&lock);
     faults[call].times = times;
     faults[call].error = error;
+    pthread_mutex_unlock(&lock);
 }
 
 void
 fault_short(enum fault_call call, size_t bytes)
 {
+    pthread_mutex_lock(&lock);
     faults[call].short_bytes = bytes;
+    pthread_mutex_unlock(&lock);
 }
 
 unsigned long
 fault_count(enum fault_call call)
 {
-    return faults[call].count;
+    unsigned long count;
+
+    pthread_mutex_lock(&lock);
+    count = faults[call].count;
+    pthread_mutex_unlock(&lock);
+    return count;
 }
 
+/* Count the call.  Return whether it fails, with errno set; if not, set
+ * *${short_bytes} to what it may transfer, 0 for all. */
 static bool
-fails(struct fault *fault)
+fails(enum fault_call call, size_t *short_bytes)
 {
+    struct fault *fault = &faults[call];
+    int error = 0;
+
+    pthread_mutex_lock(&lock);
     fault->count++;
-    if (fault->times == 0)
+    if (fault->times > 0) {
+        fault->times--;
+        error = fault->error;
+    }
+    *short_bytes = fault->short_bytes;
+    pthread_mutex_unlock(&lock);
+    if (error == 0)
         return false;
-    fault->times--;
-    errno = fault->error;
+    errno = error;
     return true;
 }
 
@@ -75,29 +99,29 @@ cut(const struct iovec *iov, size_t bytes)
 ssize_t
 __wrap_readv(int fd, const struct iovec *iov, int count)
 {
-    struct fault *fault = &faults[FAULT_READV];
+    size_t short_bytes;
     struct iovec piece;
 
-    if (fails(fault))
+    if (fails(FAULT_READV, &short_bytes))
         return -1;
-    if (fault->short_bytes == 0)
+    if (short_bytes == 0)
         return __real_readv(fd, iov, count);
-    piece = cut(iov, fault->short_bytes);
+    piece = cut(iov, short_bytes);
     return __real_readv(fd, &piece, 1);
 }
 
 ssize_t
 __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-    struct fault *fault = &faults[FAULT_SENDMSG];
+    size_t short_bytes;
     struct msghdr less = *msg;
     struct iovec piece;
 
-    if (fails(fault))
+    if (fails(FAULT_SENDMSG, &short_bytes))
         return -1;
-    if (fault->short_bytes == 0 || msg->msg_iovlen == 0)
+    if (short_bytes == 0 || msg->msg_iovlen == 0)
         return __real_sendmsg(fd, msg, flags);
-    piece = cut(msg->msg_iov, fault->short_bytes);
+    piece = cut(msg->msg_iov, short_bytes);
     less.msg_iov = &piece;
     less.msg_iovlen = 1;
     return __real_sendmsg(fd, &less, flags);
@@ -107,11 +131,11 @@ ssize_t
 __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t bytes,
               unsigned flags)
 {
-    struct fault *fault = &faults[FAULT_SPLICE];
+    size_t short_bytes;
 
-    if (fails(fault))
+    if (fails(FAULT_SPLICE, &short_bytes))
         return -1;
-    if (fault->short_bytes > 0 && fault->short_bytes < bytes)
-        bytes = fault->short_bytes;
+    if (short_bytes > 0 && short_bytes < bytes)
+        bytes = short_bytes;
     return __real_splice(from, from_at, to, to_at, bytes, flags);
 }

@@ -1,6 +1,6 @@
 /*
  * System calls that fail or fall short when a test wants them to.  What no
- * test has asked for goes through to the system.
+ * test has asked for goes through to the system.  Any thread may call them.
  */
 #ifndef SUPPORT_FAULTS_H
 #define SUPPORT_FAULTS_H

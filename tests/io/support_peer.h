@@ -14,6 +14,9 @@ struct stage;
 
 enum { PEER_HEAD_MAX = 256 };
 
+/* A seed above this gives a stream of which three quarters are zeros. */
+enum { PEER_SOFT = 1 << 20 };
+
 /* What to do when everything is sent. */
 enum peer_finish { PEER_STAY, PEER_END, PEER_CLOSE, PEER_RESET };
 

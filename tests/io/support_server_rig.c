@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "support_net.h"
+#include "support_pool.h"
 #include "support_test.h"
 
 /* Longer than a test takes, unless it fails. */
@@ -32,9 +33,11 @@ server_rig_open(struct server_rig *rig, const struct raw_server_options *given)
 
     *rig = (struct server_rig){ 0 };
     stage_open(&rig->stage);
+    rig->pool = pool_open(rig->stage.loop);
     net_temp_dir(rig->dir);
     snprintf(rig->path, sizeof rig->path, "%s/dest", rig->dir);
     options.loop = rig->stage.loop;
+    options.pool = rig->pool;
     options.listen = (struct address){ .host = SERVER_RIG_HOST };
     options.unix_path = rig->path;
     options.on_done = on_done;
@@ -68,6 +71,7 @@ server_rig_close(struct server_rig *rig)
     if (rig->qemu_listens)
         acceptor_close(&rig->qemu);
     net_remove_dir(rig->dir);
+    pool_close(rig->pool);
     stage_close(&rig->stage);
 }
 

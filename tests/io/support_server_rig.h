@@ -19,6 +19,7 @@ enum { SERVER_RIG_SOURCES = 128, SERVER_RIG_BACKLOG = 64 };
 
 struct server_rig {
     struct stage stage;
+    struct worker_pool *pool;
     char dir[NET_PATH_MAX];
     char path[NET_PATH_MAX + 8]; /* QEMU's socket */
     struct acceptor qemu;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "support_faults.h"
+#include "support_pool.h"
 #include "support_test.h"
 
 static void
@@ -35,10 +36,12 @@ source_open(const struct session_client_options *given)
 
     assert_non_null(rig);
     stage_open(&rig->stage);
+    rig->pool = pool_open(rig->stage.loop);
     net_temp_dir(rig->dir);
     snprintf(rig->path, sizeof rig->path, "%s/source", rig->dir);
     session_acceptor_open(&rig->server, &rig->stage);
     options.loop = rig->stage.loop;
+    options.pool = rig->pool;
     options.dest =
         (struct address){ .host = "127.0.0.1", .port = rig->server.port };
     options.unix_path = rig->path;
@@ -58,6 +61,7 @@ source_close(struct source *rig)
     for (unsigned i = 0; i < rig->count; i++)
         peer_close(&rig->qemus[i]);
     net_remove_dir(rig->dir);
+    pool_close(rig->pool);
     stage_close(&rig->stage);
     free(rig);
 }

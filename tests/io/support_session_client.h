@@ -24,6 +24,7 @@ enum {
 
 struct source {
     struct stage stage;
+    struct worker_pool *pool;
     char dir[NET_PATH_MAX];
     char path[NET_PATH_MAX + 8]; /* the socket for QEMU */
     struct session_acceptor server;

@@ -6,6 +6,7 @@
 
 #include "support_faults.h"
 #include "support_peer.h"
+#include "support_pool.h"
 #include "support_test.h"
 
 enum { BACKLOG = 16 };
@@ -37,10 +38,12 @@ sessions_open(const struct session_server_options *given, bool by_name)
 
     assert_non_null(rig);
     stage_open(&rig->stage);
+    rig->pool = pool_open(rig->stage.loop);
     net_temp_dir(rig->dir);
     snprintf(rig->path, sizeof rig->path, "%s/%s", rig->dir,
              by_name ? "%n" : "dest");
     options.loop = rig->stage.loop;
+    options.pool = rig->pool;
     options.listen = (struct address){ .host = "127.0.0.1" };
     options.unix_path = rig->path;
     options.on_done = on_done;
@@ -72,6 +75,7 @@ sessions_close(struct sessions *rig)
     for (unsigned i = 0; i < rig->qemu_count; i++)
         acceptor_close(&rig->qemus[i]);
     net_remove_dir(rig->dir);
+    pool_close(rig->pool);
     stage_close(&rig->stage);
     free(rig);
 }

@@ -22,6 +22,7 @@ enum {
 
 struct sessions {
     struct stage stage;
+    struct worker_pool *pool;
     char dir[NET_PATH_MAX];
     char path[NET_PATH_MAX + 8];
     struct acceptor qemus[SESSIONS_QEMUS_MAX];

@@ -6,7 +6,28 @@
 #include "io/transport.h"
 #include "support_faults.h"
 #include "support_net.h"
+#include "support_pool.h"
 #include "support_test.h"
+
+enum { REST_MS = 100, REST_CALLS = 3 };
+
+static unsigned long
+count_calls(void)
+{
+    return fault_count(FAULT_READV) + fault_count(FAULT_SENDMSG);
+}
+
+void
+sides_rest(struct sides *rig)
+{
+    unsigned long before;
+
+    do {
+        before = count_calls();
+        stage_rest(&rig->stage);
+        stage_turns_in(&rig->stage, REST_MS);
+    } while (count_calls() - before > REST_CALLS);
+}
 
 static void
 on_lost(void *arg, const char *why, bool in_order)
@@ -16,7 +37,7 @@ on_lost(void *arg, const char *why, bool in_order)
     side->lost++;
     side->in_order = in_order;
     snprintf(side->why, sizeof side->why, "%s", why);
-    if (in_order && session_channel_complete(side->channel))
+    if (in_order && worker_channel_complete(side->channel))
         side->over = true;
 }
 
@@ -27,7 +48,7 @@ on_server_finished(void *arg)
     struct side *side = arg;
 
     side->finished++;
-    session_channel_close_transport(side->channel);
+    worker_channel_close_transport(side->channel);
     side->over = true;
 }
 
@@ -41,45 +62,61 @@ on_failed(void *arg, enum reason reason)
 }
 
 static void
-side_open(struct sides *rig, struct side *side, uint32_t window)
+side_open(struct sides *rig, struct side *side, uint32_t window,
+          const struct compression_wish *wish, uint8_t pack_log)
 {
     int fds[2];
 
     *side = (struct side){ .is_server = side == &rig->side[1] };
-    side->channel = session_channel_new(&(struct session_channel_options){
-        .loop = rig->stage.loop,
-        .number = 1,
-        .window = window,
-        .on_lost = on_lost,
-        .on_finished = side->is_server ? on_server_finished : NULL,
-        .on_failed = on_failed,
-        .local_reason =
-            side->is_server ? REASON_DESTINATION_CLOSED : REASON_CANCELLED,
-        .arg = side,
-    });
+    side->channel = worker_channel_new(
+        rig->pool,
+        &(struct session_channel_options){
+            .loop = rig->stage.loop,
+            .number = 1,
+            .window = window,
+            .compress = *wish,
+            .pack_log = pack_log,
+            .bandwidth = &rig->bandwidth,
+            .on_lost = on_lost,
+            .on_finished = side->is_server ? on_server_finished : NULL,
+            .on_failed = on_failed,
+            .local_reason =
+                side->is_server ? REASON_DESTINATION_CLOSED : REASON_CANCELLED,
+            .arg = side,
+        });
     assert_non_null(side->channel);
     net_unix_pair(fds);
     net_send_buffer(fds[1], SIDES_SOCKET_BYTES);
     peer_open(&side->qemu, &rig->stage, fds[1]);
-    session_channel_set_local(side->channel,
-                              transport_new(rig->stage.loop, fds[0]));
+    worker_channel_set_local(side->channel,
+                             transport_new(rig->stage.loop, fds[0]));
 }
 
 static void
 side_close(struct side *side)
 {
-    session_channel_free(side->channel);
+    worker_channel_free(side->channel);
     peer_close(&side->qemu);
 }
+
+static const struct compression_wish plain;
 
 void
 sides_open(struct sides *rig, uint32_t window)
 {
+    sides_open_packing(rig, window, &plain, 0);
+}
+
+void
+sides_open_packing(struct sides *rig, uint32_t window,
+                   const struct compression_wish *wish, uint8_t pack_log)
+{
+    faults_clear();
     memset(rig, 0, sizeof *rig);
     stage_open(&rig->stage);
-    side_open(rig, &rig->side[0], window);
-    side_open(rig, &rig->side[1], window);
-    faults_clear();
+    rig->pool = pool_open(rig->stage.loop);
+    side_open(rig, &rig->side[0], window, wish, 0);
+    side_open(rig, &rig->side[1], window, &plain, pack_log);
 }
 
 enum reason
@@ -88,7 +125,7 @@ sides_attach(struct sides *rig, struct side *side, int fd,
 {
     struct transport *transport = transport_new(rig->stage.loop, fd);
     enum reason reason =
-        session_channel_attach(side->channel, transport, peer, NULL, 0, replay);
+        worker_channel_attach(side->channel, transport, peer, NULL, 0, replay);
 
     if (reason != REASON_NONE)
         transport_free(transport);
@@ -105,7 +142,7 @@ sides_join(struct sides *rig, size_t chunk, uint64_t bytes)
     if (rig->wired)
         session_wire_cut(&rig->wire);
     for (int i = 0; i < 2; i++)
-        session_channel_greet(rig->side[i].channel, &positions[i]);
+        worker_channel_greet(rig->side[i].channel, &positions[i]);
     session_wire_open(&rig->wire, &rig->stage, chunk, bytes, ends);
     rig->wired = true;
     for (int i = 0; i < 2; i++)
@@ -114,27 +151,43 @@ sides_join(struct sides *rig, size_t chunk, uint64_t bytes)
             REASON_NONE);
 }
 
-void
-sides_open_alone(struct sides *rig, uint32_t window, uint32_t room)
+static void
+open_alone(struct sides *rig, uint32_t window, uint32_t room,
+           const struct compression_wish *wish, uint8_t pack_log)
 {
-    const struct greeting_position zero = { .window = room };
+    const struct greeting_position zero = { .window = room,
+                                            .pack_log = pack_log };
     struct greeting_position own;
     uint64_t replay;
     int fds[2];
 
+    faults_clear();
     memset(rig, 0, sizeof *rig);
     stage_open(&rig->stage);
-    side_open(rig, &rig->side[0], window);
+    rig->pool = pool_open(rig->stage.loop);
+    side_open(rig, &rig->side[0], window, wish, pack_log);
     net_unix_pair(fds);
     net_send_buffer(fds[0], SIDES_SOCKET_BYTES);
     session_peer_open(&rig->peer, &rig->stage, fds[1], ROLE_FRAMES);
     rig->has_peer = true;
-    session_channel_greet(rig->side[0].channel, &own);
+    worker_channel_greet(rig->side[0].channel, &own);
     assert_int_equal(own.delivered, 0);
     assert_int_equal(own.window, window);
     assert_int_equal(sides_attach(rig, &rig->side[0], fds[0], &zero, &replay),
                      REASON_NONE);
-    faults_clear();
+}
+
+void
+sides_open_alone(struct sides *rig, uint32_t window, uint32_t room)
+{
+    open_alone(rig, window, room, &plain, 0);
+}
+
+void
+sides_open_alone_packing(struct sides *rig, const struct compression_wish *wish,
+                         uint8_t pack_log)
+{
+    open_alone(rig, SIDES_WINDOW, SIDES_WINDOW, wish, pack_log);
 }
 
 void
@@ -147,5 +200,6 @@ sides_close(struct sides *rig)
         side_close(&rig->side[1]);
     if (rig->wired)
         session_wire_cut(&rig->wire);
+    pool_close(rig->pool);
     stage_close(&rig->stage);
 }

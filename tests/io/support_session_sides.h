@@ -13,13 +13,14 @@
 #include "support_session_peer.h"
 #include "support_session_wire.h"
 #include "support_stage.h"
-#include "tunnel/session_channel.h"
+#include "tunnel/worker_channel.h"
+#include "wire/bucket.h"
 
 enum { SIDES_WINDOW = 1 << 20, SIDES_SOCKET_BYTES = 16 << 10 };
 
 /* A channel, with the QEMU at its end. */
 struct side {
-    struct session_channel *channel;
+    struct worker_channel *channel;
     struct peer qemu;
     unsigned lost;
     bool in_order;
@@ -31,8 +32,12 @@ struct side {
     bool over;
 };
 
+struct worker_pool;
+
 struct sides {
     struct stage stage;
+    struct worker_pool *pool;
+    struct bucket bandwidth; /* of both sides; no limit at first */
     struct side side[2];
     struct session_wire wire;
     bool wired;
@@ -41,16 +46,32 @@ struct sides {
 };
 
 /**
+ * sides_rest(rig):
+ * Serve the loop until the channels have come to rest, whosever thread they
+ * are on.
+ */
+void sides_rest(struct sides *rig);
+
+/**
  * sides_open(rig, window):
- * Make a client's side and a server's, not joined yet.
+ * sides_open_packing(rig, window, wish, pack_log):
+ * Make a client's side and a server's, not joined yet.  The client compresses
+ * as ${wish} says, and the server takes windows of up to 2^${pack_log} bytes.
  */
 void sides_open(struct sides *rig, uint32_t window);
+void sides_open_packing(struct sides *rig, uint32_t window,
+                        const struct compression_wish *wish, uint8_t pack_log);
 
 /**
  * sides_open_alone(rig, window, room):
- * Make a client's side, joined to the test, which has room for ${room} bytes.
+ * sides_open_alone_packing(rig, wish, pack_log):
+ * Make a client's side, joined to the test, which has room for ${room} bytes;
+ * or one that compresses as ${wish} says, or takes what the test compresses.
  */
 void sides_open_alone(struct sides *rig, uint32_t window, uint32_t room);
+void sides_open_alone_packing(struct sides *rig,
+                              const struct compression_wish *wish,
+                              uint8_t pack_log);
 void sides_close(struct sides *rig);
 
 /**

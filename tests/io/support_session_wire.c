@@ -20,8 +20,10 @@ session_wire_cut(struct session_wire *wire)
     for (int i = 0; i < 2; i++) {
         event_free(wire->halves[i].readable);
         event_free(wire->halves[i].writable);
-        close(wire->fds[i]);
+        event_free(wire->halves[i].rested);
     }
+    for (int i = 0; i < 2; i++) /* each is in events of both halves */
+        close(wire->fds[i]);
 }
 
 static void
@@ -67,9 +69,24 @@ on_writable(evutil_socket_t fd, short what, void *arg)
         return;
     }
     if (half->at == half->length) {
+        const struct timeval pause = { .tv_usec = wire->pause_ms * 1000 };
+
         event_del(half->writable);
-        event_add(half->readable, NULL);
+        if (wire->pause_ms > 0)
+            event_add(half->rested, &pause);
+        else
+            event_add(half->readable, NULL);
     }
+}
+
+static void
+on_rested(evutil_socket_t fd, short what, void *arg)
+{
+    struct wire_half *half = arg;
+
+    (void)fd;
+    (void)what;
+    event_add(half->readable, NULL);
 }
 
 void
@@ -98,6 +115,7 @@ session_wire_open(struct session_wire *wire, struct stage *stage, size_t chunk,
                                    on_readable, half);
         half->writable =
             event_new(base, half->to, EV_WRITE | EV_PERSIST, on_writable, half);
+        half->rested = event_new(base, -1, 0, on_rested, half);
         event_add(half->readable, NULL);
     }
     if (bytes == 0)

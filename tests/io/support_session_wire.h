@@ -23,6 +23,7 @@ struct wire_half {
     unsigned char bytes[WIRE_CHUNK_MAX];
     size_t at;
     size_t length;
+    struct event *rested;
 };
 
 struct session_wire {
@@ -32,7 +33,8 @@ struct session_wire {
     uint64_t left;  /* bytes until it is cut */
     uint64_t moved; /* bytes that have gone through */
     bool is_cut;
-    int fds[2]; /* our ends */
+    unsigned pause_ms; /* after each chunk; 0 unless it is set */
+    int fds[2];        /* our ends */
 };
 
 /**

@@ -55,4 +55,11 @@ uint64_t stage_now_ms(void);
             stage_turn(stage);        \
     } while (0)
 
+/* The same where ${condition} may come about on another thread. */
+#define STAGE_POLL(stage, condition)        \
+    do {                                    \
+        while (!(condition))                \
+            (void)stage_turns_in(stage, 1); \
+    } while (0)
+
 #endif

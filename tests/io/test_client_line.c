@@ -12,11 +12,12 @@
 #include "support_faults.h"
 #include "support_net.h"
 #include "support_peer.h"
+#include "support_pool.h"
 #include "support_session_acceptor.h"
 #include "support_session_clock.h"
 #include "support_stage.h"
 #include "support_test.h"
-#include "tunnel/session_channel.h"
+#include "tunnel/worker_channel.h"
 
 enum {
     WINDOW = 1 << 20,
@@ -27,6 +28,7 @@ enum {
 
 struct rig {
     struct stage stage;
+    struct worker_pool *pool;
     struct session_acceptor server;
     struct client_line *line;
     struct peer qemu;
@@ -90,8 +92,10 @@ rig_open(struct rig *rig, const struct client_line_options *given)
 
     memset(rig, 0, sizeof *rig);
     stage_open(&rig->stage);
+    rig->pool = pool_open(rig->stage.loop);
     session_acceptor_open(&rig->server, &rig->stage);
     options.loop = rig->stage.loop;
+    options.pool = rig->pool;
     options.dest =
         (struct address){ .host = "127.0.0.1", .port = rig->server.port };
     options.arg = rig;
@@ -99,8 +103,8 @@ rig_open(struct rig *rig, const struct client_line_options *given)
     assert_non_null(rig->line);
     net_unix_pair(fds);
     peer_open(&rig->qemu, &rig->stage, fds[1]);
-    session_channel_set_local(client_line_channel(rig->line),
-                              transport_new(rig->stage.loop, fds[0]));
+    worker_channel_set_local(client_line_channel(rig->line),
+                             transport_new(rig->stage.loop, fds[0]));
 }
 
 static void
@@ -109,6 +113,7 @@ rig_close(struct rig *rig)
     client_line_free(rig->line);
     session_acceptor_close(&rig->server);
     peer_close(&rig->qemu);
+    pool_close(rig->pool);
     stage_close(&rig->stage);
 }
 
@@ -622,8 +627,8 @@ a_complete_line_comes_back_until_the_server_has_closed_it(void **state)
     peer_send(&rig.qemu, 1, 100, PEER_END);
     session_peer_frame(latest(&rig), (struct frame){ .type = FRAME_FIN });
     STAGE_UNTIL(&rig.stage, latest(&rig)->got_end && rig.qemu.eof);
-    stage_turns_in(&rig.stage, 20);
-    assert_true(session_channel_complete(client_line_channel(rig.line)));
+    STAGE_POLL(&rig.stage,
+               worker_channel_complete(client_line_channel(rig.line)));
     session_peer_reset(latest(&rig));
     STAGE_UNTIL(&rig.stage, rig.server.count == 2 && latest(&rig)->greeted);
     server = latest(&rig);
@@ -709,20 +714,12 @@ main(void)
         cmocka_unit_test(what_follows_the_answer_at_once_is_not_lost),
         cmocka_unit_test(an_answer_may_come_byte_by_byte),
         cmocka_unit_test(a_greeting_may_be_written_in_pieces),
-        cmocka_unit_test(a_greeting_that_cannot_be_written_is_tried_again),
         cmocka_unit_test(a_lost_transport_is_resumed_where_it_stood),
         cmocka_unit_test(every_refusal_ends_it_at_once),
         cmocka_unit_test(a_refusal_of_the_resumption_ends_it_at_once),
         cmocka_unit_test(an_answer_that_lies_ends_it),
         cmocka_unit_test(what_is_no_mig_server_is_said_at_once),
-        cmocka_unit_test(a_server_that_hangs_up_is_told_once_and_tried_again),
-        cmocka_unit_test(a_first_connection_has_its_own_deadline),
-        cmocka_unit_test(
-            a_server_that_does_not_answer_is_tried_again_after_five_seconds),
-        cmocka_unit_test(a_server_that_refuses_for_three_seconds_is_gone),
         cmocka_unit_test(a_resumption_has_its_own_deadline),
-        cmocka_unit_test(a_stranger_in_the_servers_place_is_not_believed),
-        cmocka_unit_test(a_server_that_drops_each_transport_is_not_hammered),
         cmocka_unit_test(a_lie_of_the_servers_fails_the_line),
         cmocka_unit_test(an_early_end_in_order_is_a_loss_like_another),
         cmocka_unit_test(
@@ -732,5 +729,18 @@ main(void)
         cmocka_unit_test(a_line_may_be_freed_in_any_state),
     };
 
-    return RUN_TESTS(tests);
+    /* Long, and no matter of threads. */
+    static const struct CMUnitTest once[] = {
+        cmocka_unit_test(a_server_that_drops_each_transport_is_not_hammered),
+        cmocka_unit_test(a_server_that_hangs_up_is_told_once_and_tried_again),
+        cmocka_unit_test(
+            a_server_that_does_not_answer_is_tried_again_after_five_seconds),
+        cmocka_unit_test(a_server_that_refuses_for_three_seconds_is_gone),
+        cmocka_unit_test(a_stranger_in_the_servers_place_is_not_believed),
+        cmocka_unit_test(a_greeting_that_cannot_be_written_is_tried_again),
+        cmocka_unit_test(a_first_connection_has_its_own_deadline),
+    };
+
+    (void)POOL_RUN_GROUP(0, "main thread, once", once);
+    return POOL_RUN_BOTH(tests);
 }

@@ -277,6 +277,27 @@ an_observer_reaches_the_driver(void **state)
 }
 
 static void
+the_bandwidth_is_set_and_that_is_answered(void **state)
+{
+    struct line_peer *driver, *observer;
+    struct control_rig rig;
+
+    (void)state;
+    control_rig_open(&rig);
+    observer = control_rig_observer(&rig);
+    line_peer_say(observer, "{\"type\":\"bandwidth\",\"rate\":50000000}\n");
+    line_peer_wait(observer, "{\"type\":\"bandwidth\",\"rate\":50000000}\n");
+    assert_int_equal(bucket_rate(&rig.bandwidth), 50000000);
+    driver = control_rig_driver(&rig);
+    line_peer_say(driver, "{\"type\":\"bandwidth\",\"rate\":0}\n");
+    line_peer_wait(driver, "{\"type\":\"bandwidth\",\"rate\":0}\n");
+    assert_int_equal(bucket_rate(&rig.bandwidth), 0);
+    assert_int_equal(line_peer_count(observer, "bandwidth"), 1);
+    assert_int_equal(line_peer_count(driver, "bandwidth"), 1);
+    control_rig_close(&rig);
+}
+
+static void
 an_observer_alone_can_ask_nobody(void **state)
 {
     struct line_peer *observer;
@@ -498,6 +519,8 @@ what_is_no_helper_is_dropped_and_said(void **state)
         { "GET / HTTP/1.0\r\n", "what it says is no control line" },
         { "{\"type\":\"hello\"}\n", "what it says is no control line" },
         { SAY("{}"), "it does not begin with a hello" },
+        { "{\"type\":\"bandwidth\",\"rate\":5}\n",
+          "it does not begin with a hello" },
         { OBSERVER_HELLO "{}\n", "what it says is no control line" },
         { DRIVER_HELLO SAY("[]"), "what it says is no control line" },
     };
@@ -511,6 +534,7 @@ what_is_no_helper_is_dropped_and_said(void **state)
         helper = control_rig_connect(&rig, cases[i].says);
         STAGE_UNTIL(&rig.stage, helper->eof && rig.came == rig.left);
         assert_int_equal(rig.messages, 0);
+        assert_int_equal(bucket_rate(&rig.bandwidth), 0);
         assert_int_equal(capture_count(capture_stop(), cases[i].why), 1);
         capture_start();
         control_rig_close(&rig);
@@ -745,6 +769,7 @@ main(void)
             a_driver_that_ends_while_the_next_one_comes_is_not_in_the_way),
         cmocka_unit_test(last_words_are_heard_before_the_driver_has_left),
         cmocka_unit_test(an_observer_reaches_the_driver),
+        cmocka_unit_test(the_bandwidth_is_set_and_that_is_answered),
         cmocka_unit_test(an_observer_alone_can_ask_nobody),
         cmocka_unit_test(another_version_is_refused),
         cmocka_unit_test(observers_leave_the_driver_its_place),

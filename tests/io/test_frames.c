@@ -56,7 +56,7 @@ end_open(struct end *end, struct stage *stage, int fd, uint32_t room)
     assert_int_equal(channel_attach(&end->channel, &zero, 0, &replay),
                      REASON_NONE);
     frame_reader_init(&end->reader, NULL, 0);
-    frame_writer_init(&end->writer);
+    frame_writer_init(&end->writer, NULL);
     end->transport = transport_new(stage->loop, fd);
     assert_non_null(end->transport);
 }
@@ -64,6 +64,7 @@ end_open(struct end *end, struct stage *stage, int fd, uint32_t room)
 static void
 end_close(struct end *end)
 {
+    frame_reader_fini(&end->reader);
     ring_fini(&end->in);
     ring_fini(&end->out);
     transport_free(end->transport);

@@ -12,6 +12,7 @@
 #include "support_acceptor.h"
 #include "support_capture.h"
 #include "support_net.h"
+#include "support_pool.h"
 #include "support_stage.h"
 #include "support_test.h"
 
@@ -24,6 +25,7 @@ enum {
 
 struct rig {
     struct stage stage;
+    struct worker_pool *pool;
     char dir[NET_PATH_MAX];
     char path[NET_PATH_MAX + 8];
     uint16_t port;
@@ -60,6 +62,7 @@ rig_start(struct rig *rig, const struct raw_client_options *given)
     net_temp_dir(rig->dir);
     snprintf(rig->path, sizeof rig->path, "%s/source", rig->dir);
     options.loop = rig->stage.loop;
+    options.pool = rig->pool;
     options.dest = (struct address){ .host = "127.0.0.1", .port = rig->port };
     options.unix_path = rig->path;
     options.on_done = on_done;
@@ -74,6 +77,7 @@ rig_open(struct rig *rig, const struct raw_client_options *options)
 {
     *rig = (struct rig){ 0 };
     stage_open(&rig->stage);
+    rig->pool = pool_open(rig->stage.loop);
     acceptor_open(&rig->server, &rig->stage,
                   net_listen_tcp(&rig->port, CHANNELS));
     rig->server_listens = true;
@@ -86,6 +90,7 @@ rig_open_alone(struct rig *rig, const struct raw_client_options *options)
 {
     *rig = (struct rig){ 0 };
     stage_open(&rig->stage);
+    rig->pool = pool_open(rig->stage.loop);
     rig->port = net_unused_port();
     rig_start(rig, options);
 }
@@ -99,6 +104,7 @@ rig_close(struct rig *rig)
     if (rig->server_listens)
         acceptor_close(&rig->server);
     net_remove_dir(rig->dir);
+    pool_close(rig->pool);
     stage_close(&rig->stage);
 }
 
@@ -426,7 +432,7 @@ a_qemu_that_breaks_one_channel_breaks_all(void **state)
     begin_migration(&rig, 3);
     peer_read(&rig.qemu[2], false);
     peer_say(&rig.server.peers[2], "unread", 6);
-    STAGE_UNTIL(&rig.stage, peer_pending(&rig.qemu[2]) == 6);
+    STAGE_POLL(&rig.stage, peer_pending(&rig.qemu[2]) == 6);
     peer_do(&rig.qemu[2], PEER_CLOSE);
     for (unsigned i = 0; i < 3; i++) {
         STAGE_UNTIL(&rig.stage, peer_ended(&rig.server.peers[i]));
@@ -477,6 +483,7 @@ the_next_migration_may_follow_a_broken_one(void **state)
     peer_do(&rig.qemu[1], PEER_END);
     peer_do(&rig.server.peers[1], PEER_END);
     STAGE_UNTIL(&rig.stage, peer_ended(&rig.qemu[1]));
+    STAGE_POLL(&rig.stage, strstr(capture_text(), "ended cleanly\n") != NULL);
     said = capture_stop();
     assert_int_equal(capture_count(said, "channel 1: TCP connection lost"), 1);
     assert_int_equal(capture_count(said, "channel 1: ended cleanly"), 1);
@@ -592,16 +599,12 @@ main(void)
         cmocka_unit_test(a_path_that_is_taken_is_said),
         cmocka_unit_test(silent_channels_are_connected_in_qemus_order),
         cmocka_unit_test(a_channel_may_come_late),
-        cmocka_unit_test(channels_that_wait_for_the_server_keep_their_order),
-        cmocka_unit_test(what_cannot_be_served_is_held_before_it_is_closed),
-        cmocka_unit_test(a_connection_during_the_hold_extends_it),
         cmocka_unit_test(
             a_migration_after_one_that_qemu_has_given_up_is_served_at_once),
         cmocka_unit_test(a_reset_by_the_server_is_held_back_from_a_fresh_qemu),
         cmocka_unit_test(
             channels_that_are_not_fresh_any_more_are_closed_with_the_reset),
         cmocka_unit_test(a_qemu_that_breaks_one_channel_breaks_all),
-        cmocka_unit_test(a_qemu_that_gives_up_while_we_dial_ends_the_migration),
         cmocka_unit_test(the_next_migration_may_follow_a_broken_one),
         cmocka_unit_test(a_client_with_nothing_to_do_stops_at_once),
         cmocka_unit_test(a_client_that_stops_lets_its_migration_end),
@@ -610,5 +613,14 @@ main(void)
         cmocka_unit_test(a_client_may_be_freed_in_the_middle),
     };
 
-    return RUN_TESTS(tests);
+    /* Long, and no matter of threads. */
+    static const struct CMUnitTest once[] = {
+        cmocka_unit_test(a_connection_during_the_hold_extends_it),
+        cmocka_unit_test(channels_that_wait_for_the_server_keep_their_order),
+        cmocka_unit_test(what_cannot_be_served_is_held_before_it_is_closed),
+        cmocka_unit_test(a_qemu_that_gives_up_while_we_dial_ends_the_migration),
+    };
+
+    (void)POOL_RUN_GROUP(0, "main thread, once", once);
+    return POOL_RUN_BOTH(tests);
 }

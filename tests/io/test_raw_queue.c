@@ -3,6 +3,7 @@
 
 #include "support_capture.h"
 #include "support_net.h"
+#include "support_pool.h"
 #include "support_server_rig.h"
 #include "support_stage.h"
 #include "support_test.h"
@@ -198,5 +199,5 @@ main(void)
             a_qemu_that_is_gone_for_a_further_channel_breaks_the_migration),
     };
 
-    return RUN_TESTS(tests);
+    return POOL_RUN_BOTH(tests);
 }

@@ -4,6 +4,7 @@
 
 #include "support_capture.h"
 #include "support_net.h"
+#include "support_pool.h"
 #include "support_server_rig.h"
 #include "support_session_clock.h"
 #include "support_stage.h"
@@ -134,8 +135,8 @@ a_main_channel_broken_by_qemu_tears_down_all(void **state)
     server_rig_begin(&rig, 3);
     peer_read(&rig.qemu.peers[0], false);
     peer_say(&rig.sources[0], multifd_init, sizeof multifd_init);
-    STAGE_UNTIL(&rig.stage,
-                peer_pending(&rig.qemu.peers[0]) == sizeof multifd_init);
+    STAGE_POLL(&rig.stage,
+               peer_pending(&rig.qemu.peers[0]) == sizeof multifd_init);
     peer_do(&rig.qemu.peers[0], PEER_CLOSE);
     server_rig_assert_done(&rig, STATUS_FAILED);
     for (unsigned i = 0; i < 3; i++)
@@ -152,8 +153,8 @@ break_second_channel(struct server_rig *rig)
     server_rig_begin(rig, 2);
     peer_read(&rig->qemu.peers[1], false);
     peer_say(&rig->sources[1], multifd_init, sizeof multifd_init);
-    STAGE_UNTIL(&rig->stage,
-                peer_pending(&rig->qemu.peers[1]) == sizeof multifd_init);
+    STAGE_POLL(&rig->stage,
+               peer_pending(&rig->qemu.peers[1]) == sizeof multifd_init);
     peer_do(&rig->qemu.peers[1], PEER_CLOSE);
     STAGE_UNTIL(&rig->stage, rig->sources[1].eof);
 }
@@ -223,10 +224,10 @@ what_was_broken_off_by_qemu_is_not_waited_for_long(void **state)
 
     (void)state;
     server_rig_open_ready(&rig, &options);
+    session_clock_speed(20);
     break_second_channel(&rig);
     peer_do(&rig.qemu.peers[0], PEER_END);
     peer_do(&rig.sources[0], PEER_END);
-    session_clock_speed(20);
     peer_say(&rig.sources[1], "still here", 10);
     server_rig_assert_done(&rig, STATUS_DONE);
     session_clock_speed(1);
@@ -433,11 +434,16 @@ main(void)
         cmocka_unit_test(a_server_with_nothing_to_do_stops_at_once),
         cmocka_unit_test(a_server_that_stops_lets_its_migration_end),
         cmocka_unit_test(a_second_stop_ends_everything_at_once),
-        cmocka_unit_test(
-            a_migration_that_does_not_end_is_stopped_after_five_seconds),
         cmocka_unit_test(a_port_that_is_taken_is_said),
         cmocka_unit_test(a_server_may_be_freed_in_the_middle),
     };
 
-    return RUN_TESTS(tests);
+    /* Long, and no matter of threads. */
+    static const struct CMUnitTest once[] = {
+        cmocka_unit_test(
+            a_migration_that_does_not_end_is_stopped_after_five_seconds),
+    };
+
+    (void)POOL_RUN_GROUP(0, "main thread, once", once);
+    return POOL_RUN_BOTH(tests);
 }

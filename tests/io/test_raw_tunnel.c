@@ -6,6 +6,7 @@
 #include "support_acceptor.h"
 #include "support_faults.h"
 #include "support_net.h"
+#include "support_pool.h"
 #include "support_stage.h"
 #include "support_test.h"
 #include "tunnel/raw_client.h"
@@ -20,6 +21,7 @@ struct outcome {
 
 struct rig {
     struct stage stage;
+    struct worker_pool *pool;
     char dir[NET_PATH_MAX];
     char source_path[NET_PATH_MAX + 8];
     char dest_path[NET_PATH_MAX + 8];
@@ -48,6 +50,7 @@ start_server(struct rig *rig)
 
     rig->server = raw_server_new(
         &(struct raw_server_options){ .loop = rig->stage.loop,
+                                      .pool = rig->pool,
                                       .listen = { .host = "127.0.0.1" },
                                       .unix_path = rig->dest_path,
                                       .wait_ms = LONG_MS,
@@ -66,6 +69,7 @@ start_client(struct rig *rig)
     rig->client = raw_client_new(
         &(struct raw_client_options){
             .loop = rig->stage.loop,
+            .pool = rig->pool,
             .dest = { .host = "127.0.0.1", .port = net_listening_port() },
             .unix_path = rig->source_path,
             .wait_ms = LONG_MS,
@@ -82,6 +86,7 @@ rig_open(struct rig *rig)
     faults_clear();
     *rig = (struct rig){ 0 };
     stage_open(&rig->stage);
+    rig->pool = pool_open(rig->stage.loop);
     net_temp_dir(rig->dir);
     snprintf(rig->source_path, sizeof rig->source_path, "%s/source", rig->dir);
     snprintf(rig->dest_path, sizeof rig->dest_path, "%s/dest", rig->dir);
@@ -99,6 +104,7 @@ rig_close(struct rig *rig)
         peer_close(&rig->source[i]);
     acceptor_close(&rig->dest);
     net_remove_dir(rig->dir);
+    pool_close(rig->pool);
     stage_close(&rig->stage);
 }
 
@@ -206,7 +212,7 @@ a_source_that_breaks_off_fails_the_destination(void **state)
     /* A close with bytes unread is an error, as a crash may be. */
     peer_read(&rig.source[1], false);
     peer_say(&rig.dest.peers[1], "unread", 6);
-    STAGE_UNTIL(&rig.stage, peer_pending(&rig.source[1]) == 6);
+    STAGE_POLL(&rig.stage, peer_pending(&rig.source[1]) == 6);
     peer_do(&rig.source[1], PEER_CLOSE);
     for (unsigned i = 0; i < 3; i++)
         STAGE_UNTIL(&rig.stage, peer_ended(&rig.dest.peers[i]));
@@ -263,6 +269,7 @@ a_destination_that_stands_still_stops_the_source(void **state)
     assert_true(rig.source[0].sent < BOUND);
     peer_read(&rig.dest.peers[0], true);
     assert_statuses(&rig, STATUS_DONE);
+    STAGE_UNTIL(&rig.stage, rig.dest.peers[0].eof);
     assert_int_equal(rig.dest.peers[0].received, TOTAL + 4);
     assert_false(rig.dest.peers[0].mismatch);
     rig_close(&rig);
@@ -282,5 +289,5 @@ main(void)
         cmocka_unit_test(a_destination_that_stands_still_stops_the_source),
     };
 
-    return RUN_TESTS(tests);
+    return POOL_RUN_BOTH(tests);
 }

@@ -1,7 +1,9 @@
 /* A channel in raw mode, between a QEMU and the network. */
-#include "tunnel/relay.h"
+#include "tunnel/worker_relay.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,6 +12,7 @@
 #include "support_faults.h"
 #include "support_net.h"
 #include "support_peer.h"
+#include "support_pool.h"
 #include "support_stage.h"
 #include "support_test.h"
 
@@ -23,20 +26,30 @@ enum {
 struct rig {
     struct stage stage;
     struct peer peers[SIDES];
-    struct relay *relay;
+    struct worker_pool *pool;
+    struct worker_relay *relay;
     int net_fd; /* the relay's end of the TCP connection */
     unsigned ends;
+    unsigned losses; /* of QEMU, where nobody minds */
     struct relay_report report;
 };
 
 static void
-on_end(void *arg, struct relay *relay)
+on_end(void *arg)
 {
     struct rig *rig = arg;
 
-    assert_ptr_equal(relay, rig->relay);
     rig->ends++;
-    relay_report(relay, &rig->report);
+    worker_relay_report(rig->relay, &rig->report);
+}
+
+static void
+on_qemu_lost(void *arg)
+{
+    struct rig *rig = arg;
+
+    rig->losses++;
+    assert_true(worker_relay_lost_qemu(rig->relay));
 }
 
 /* Make everything but the relay; ${buffer} is that of each sender, or 0. */
@@ -48,6 +61,7 @@ rig_prepare(struct rig *rig, struct relay_options *options, int buffer)
     faults_clear();
     *rig = (struct rig){ 0 };
     stage_open(&rig->stage);
+    rig->pool = pool_open(rig->stage.loop);
     net_unix_pair(pairs[SIDE_QEMU]);
     net_tcp_pair(pairs[SIDE_NET]);
     rig->net_fd = pairs[SIDE_NET][1];
@@ -68,16 +82,17 @@ rig_open(struct rig *rig, int buffer)
     struct relay_options options;
 
     rig_prepare(rig, &options, buffer);
-    rig->relay = relay_new(&options);
+    rig->relay = worker_relay_new(rig->pool, &options);
     assert_non_null(rig->relay);
 }
 
 static void
 rig_close(struct rig *rig)
 {
-    relay_free(rig->relay);
+    worker_relay_free(rig->relay);
     for (int side = 0; side < SIDES; side++)
         peer_close(&rig->peers[side]);
+    pool_close(rig->pool);
     stage_close(&rig->stage);
 }
 
@@ -211,14 +226,14 @@ bytes_that_were_read_before_come_first(void **state)
     rig_prepare(&rig, &options, 0);
     options.early = "QEVM12";
     options.early_bytes = 6;
-    rig.relay = relay_new(&options);
+    rig.relay = worker_relay_new(rig.pool, &options);
     assert_int_equal(rig.ends, 0);
     peer_expect(&rig.peers[SIDE_QEMU], 5, 6);
     peer_send(&rig.peers[SIDE_NET], 5, 100, PEER_STAY);
     STAGE_UNTIL(&rig.stage, rig.peers[SIDE_QEMU].received == 106);
     assert_memory_equal(rig.peers[SIDE_QEMU].head, "QEVM12", 6);
     assert_false(rig.peers[SIDE_QEMU].mismatch);
-    relay_report(rig.relay, &rig.report);
+    worker_relay_report(rig.relay, &rig.report);
     assert_int_equal(rig.report.end, RELAY_OPEN);
     assert_int_equal(rig.report.bytes[SIDE_NET], 106);
     rig_close(&rig);
@@ -235,13 +250,13 @@ early_bytes_have_a_limit(void **state)
     rig_prepare(&rig, &options, 0);
     options.early = bytes;
     options.early_bytes = EARLY_MAX + 1;
-    assert_null(relay_new(&options));
+    assert_null(worker_relay_new(rig.pool, &options));
     STAGE_UNTIL(&rig.stage, peer_ended(&rig.peers[SIDE_QEMU]));
     rig_close(&rig);
     rig_prepare(&rig, &options, 0);
     options.early = bytes;
     options.early_bytes = EARLY_MAX;
-    rig.relay = relay_new(&options);
+    rig.relay = worker_relay_new(rig.pool, &options);
     STAGE_UNTIL(&rig.stage, rig.peers[SIDE_QEMU].received == EARLY_MAX);
     rig_close(&rig);
 }
@@ -253,7 +268,7 @@ assert_qemu_hears_when_freed(struct rig *rig)
     assert_int_equal(stage_turns_in(&rig->stage, 50), 0);
     assert_false(peer_ended(&rig->peers[SIDE_QEMU]));
     assert_int_equal(rig->ends, 1);
-    relay_free(rig->relay);
+    worker_relay_free(rig->relay);
     rig->relay = NULL;
     STAGE_UNTIL(&rig->stage, peer_ended(&rig->peers[SIDE_QEMU]));
 }
@@ -283,7 +298,7 @@ a_reset_before_the_first_look_is_no_end_to_qemu(void **state)
     rig_prepare(&rig, &options, 0);
     peer_say(&rig.peers[SIDE_QEMU], "QEVM", 4);
     peer_do(&rig.peers[SIDE_NET], PEER_RESET);
-    rig.relay = relay_new(&options);
+    rig.relay = worker_relay_new(rig.pool, &options);
     STAGE_UNTIL(&rig.stage, rig.ends > 0);
     assert_int_equal(rig.report.end, RELAY_NET_LOST);
     assert_int_equal(rig.report.error, ECONNRESET);
@@ -304,7 +319,7 @@ a_reset_of_the_network_is_seen_while_qemu_writes(void **state)
     STAGE_UNTIL(&rig.stage, rig.ends > 0);
     assert_int_equal(rig.report.end, RELAY_NET_LOST);
     assert_true(rig.report.error == ECONNRESET || rig.report.error == EPIPE);
-    relay_free(rig.relay);
+    worker_relay_free(rig.relay);
     rig.relay = NULL;
     STAGE_UNTIL(&rig.stage, peer_ended(&rig.peers[SIDE_QEMU]));
     rig_close(&rig);
@@ -354,7 +369,7 @@ a_qemu_that_closes_with_bytes_unread_resets_the_network(void **state)
     rig_open(&rig, 0);
     peer_read(&rig.peers[SIDE_QEMU], false);
     rig_send(&rig, SIDE_NET, 1000, PEER_STAY);
-    STAGE_UNTIL(&rig.stage, peer_pending(&rig.peers[SIDE_QEMU]) == 1000);
+    STAGE_POLL(&rig.stage, peer_pending(&rig.peers[SIDE_QEMU]) == 1000);
     peer_do(&rig.peers[SIDE_QEMU], PEER_CLOSE);
     STAGE_UNTIL(&rig.stage, rig.ends > 0);
     assert_int_equal(rig.report.end, RELAY_QEMU_LOST);
@@ -374,7 +389,7 @@ the_last_words_of_qemu_go_before_the_reset(void **state)
     rig_open(&rig, 0);
     peer_read(&rig.peers[SIDE_QEMU], false);
     rig_send(&rig, SIDE_NET, UINT64_MAX, PEER_STAY);
-    STAGE_UNTIL(&rig.stage, peer_pending(&rig.peers[SIDE_QEMU]) > 0);
+    STAGE_POLL(&rig.stage, peer_pending(&rig.peers[SIDE_QEMU]) > 0);
     rig_send(&rig, SIDE_QEMU, 100000, PEER_CLOSE);
     STAGE_UNTIL(&rig.stage, rig.ends > 0);
     assert_int_equal(rig.report.end, RELAY_QEMU_LOST);
@@ -397,7 +412,8 @@ a_qemu_that_is_gone_breaks_the_pipe_of_the_network(void **state)
     STAGE_UNTIL(&rig.stage, rig.peers[SIDE_NET].received == 100);
     assert_int_equal(rig.ends, 0);
     rig_send(&rig, SIDE_NET, UINT64_MAX, PEER_STAY);
-    STAGE_UNTIL(&rig.stage, rig.peers[SIDE_NET].write_error != 0);
+    STAGE_UNTIL(&rig.stage,
+                rig.peers[SIDE_NET].write_error != 0 && rig.ends > 0);
     assert_int_equal(rig.ends, 1);
     assert_int_equal(rig.report.end, RELAY_QEMU_LOST);
     assert_int_equal(rig.report.error, EPIPE);
@@ -536,18 +552,18 @@ a_relay_that_is_broken_resets_the_network_and_says_nothing(void **state)
     rig_open(&rig, 0);
     rig_send(&rig, SIDE_QEMU, 100, PEER_STAY);
     STAGE_UNTIL(&rig.stage, rig.peers[SIDE_NET].received == 100);
-    relay_break(rig.relay);
-    relay_break(rig.relay);
+    worker_relay_break(rig.relay);
+    worker_relay_break(rig.relay);
     STAGE_UNTIL(&rig.stage, peer_ended(&rig.peers[SIDE_NET]));
     assert_int_equal(rig.peers[SIDE_NET].read_error, ECONNRESET);
     rig_send(&rig, SIDE_QEMU, 100, PEER_STAY);
     stage_turns_in(&rig.stage, 50);
     assert_false(peer_ended(&rig.peers[SIDE_QEMU]));
     assert_int_equal(rig.ends, 0);
-    relay_report(rig.relay, &rig.report);
+    worker_relay_report(rig.relay, &rig.report);
     assert_int_equal(rig.report.end, RELAY_TORN_DOWN);
     assert_int_equal(rig.report.bytes[SIDE_QEMU], 100);
-    relay_free(rig.relay);
+    worker_relay_free(rig.relay);
     rig.relay = NULL;
     STAGE_UNTIL(&rig.stage, peer_ended(&rig.peers[SIDE_QEMU]));
     rig_close(&rig);
@@ -560,12 +576,95 @@ a_relay_that_is_freed_while_open_resets_the_network(void **state)
 
     (void)state;
     rig_open(&rig, 0);
-    relay_free(rig.relay);
+    worker_relay_free(rig.relay);
     rig.relay = NULL;
     STAGE_UNTIL(&rig.stage, peer_ended(&rig.peers[SIDE_NET]) &&
                                 peer_ended(&rig.peers[SIDE_QEMU]));
     assert_int_equal(rig.peers[SIDE_NET].read_error, ECONNRESET);
-    relay_free(NULL);
+    worker_relay_free(NULL);
+    rig_close(&rig);
+}
+
+/* QEMU breaks off a relay whose owner does not mind; 1000 bytes are left. */
+static void
+break_off_qemu(struct rig *rig)
+{
+    struct relay_options options;
+
+    rig_prepare(rig, &options, 0);
+    options.on_qemu_lost = on_qemu_lost;
+    rig->relay = worker_relay_new(rig->pool, &options);
+    peer_read(&rig->peers[SIDE_QEMU], false);
+    peer_say(&rig->peers[SIDE_QEMU], "last words", 10);
+    rig_send(rig, SIDE_NET, 1000, PEER_STAY);
+    STAGE_POLL(&rig->stage, peer_pending(&rig->peers[SIDE_QEMU]) == 1000 &&
+                                rig->peers[SIDE_NET].received == 10);
+    peer_do(&rig->peers[SIDE_QEMU], PEER_CLOSE);
+}
+
+static void
+a_qemu_that_nobody_misses_is_told_once_and_ends_cleanly(void **state)
+{
+    struct rig rig;
+
+    (void)state;
+    break_off_qemu(&rig);
+    STAGE_UNTIL(&rig.stage, rig.losses > 0 && rig.peers[SIDE_NET].eof);
+    assert_true(worker_relay_lost_qemu(rig.relay));
+    peer_send(&rig.peers[SIDE_NET], 1, 3 << 20, PEER_END); /* for nobody */
+    STAGE_POLL(&rig.stage, worker_relay_left(rig.relay) > 64 << 10);
+    assert_int_equal(rig.ends, 0);
+    worker_relay_drop_qemu(rig.relay);
+    STAGE_UNTIL(&rig.stage, rig.ends > 0);
+    assert_int_equal(worker_relay_left(rig.relay), 0);
+    assert_int_equal(rig.report.end, RELAY_CLEAN);
+    assert_int_equal(rig.peers[SIDE_NET].write_error, 0);
+    assert_int_equal(rig.losses, 1);
+    assert_int_equal(rig.ends, 1);
+    rig_close(&rig);
+}
+
+static void
+a_lost_qemu_that_was_not_told_yet_is_forgotten_when_it_is_broken(void **state)
+{
+    struct pollfd end = { .events = POLLRDHUP };
+    struct rig rig;
+
+    (void)state;
+    break_off_qemu(&rig);
+    end.fd = rig.peers[SIDE_NET].fd;
+    assert_int_equal(poll(&end, 1, 30000), 1); /* the worker has seen it */
+    assert_false(worker_relay_lost_qemu(rig.relay));
+    worker_relay_break(rig.relay);
+    stage_turns_in(&rig.stage, 20);
+    assert_int_equal(rig.losses, 0);
+    assert_int_equal(rig.ends, 0);
+    assert_false(worker_relay_lost_qemu(rig.relay));
+    rig_close(&rig);
+}
+
+/* The worker has closed the connection, and nobody has opened its letter. */
+static void
+an_end_that_was_not_told_yet_is_forgotten_when_it_is_broken(void **state)
+{
+    struct rig rig;
+
+    (void)state;
+    rig_open(&rig, 0);
+    rig_send(&rig, SIDE_QEMU, 100, PEER_STAY);
+    STAGE_UNTIL(&rig.stage, rig.peers[SIDE_NET].received == 100);
+    peer_do(&rig.peers[SIDE_NET], PEER_RESET);
+    for (uint64_t since = stage_now_ms(); fcntl(rig.net_fd, F_GETFD) >= 0;)
+        assert_true(stage_now_ms() - since < 30000);
+    worker_relay_report(rig.relay, &rig.report);
+    assert_int_equal(rig.report.end, RELAY_OPEN);
+    assert_int_equal(rig.report.error, 0);
+    worker_relay_break(rig.relay);
+    worker_relay_report(rig.relay, &rig.report);
+    assert_int_equal(rig.report.end, RELAY_NET_LOST);
+    assert_string_equal(rig.report.why, strerror(ECONNRESET));
+    stage_turns_in(&rig.stage, 20);
+    assert_int_equal(rig.ends, 0);
     rig_close(&rig);
 }
 
@@ -606,7 +705,17 @@ main(void)
         cmocka_unit_test(
             a_relay_that_is_broken_resets_the_network_and_says_nothing),
         cmocka_unit_test(a_relay_that_is_freed_while_open_resets_the_network),
+        cmocka_unit_test(
+            a_qemu_that_nobody_misses_is_told_once_and_ends_cleanly),
     };
 
-    return RUN_TESTS(tests);
+    static const struct CMUnitTest late[] = {
+        cmocka_unit_test(
+            an_end_that_was_not_told_yet_is_forgotten_when_it_is_broken),
+        cmocka_unit_test(
+            a_lost_qemu_that_was_not_told_yet_is_forgotten_when_it_is_broken),
+    };
+
+    POOL_RUN_GROUP(1, "late", late);
+    return POOL_RUN_BOTH(tests);
 }

@@ -1,11 +1,12 @@
 /* One end of a resumable channel, against its like. */
-#include "tunnel/session_channel.h"
+#include "tunnel/worker_channel.h"
 
 #include <unistd.h>
 
 #include "io/transport.h"
 #include "support_faults.h"
 #include "support_net.h"
+#include "support_pool.h"
 #include "support_session_sides.h"
 #include "support_test.h"
 
@@ -45,8 +46,8 @@ assert_arrived(const struct sides *rig, uint64_t there, uint64_t back)
         assert_int_equal(side->qemu.received, i == 0 ? back : there);
         assert_int_equal(side->failed, 0);
         assert_true(side->is_server == (side->finished > 0));
-        assert_true(session_channel_complete(side->channel));
-        session_channel_report(side->channel, &report);
+        assert_true(worker_channel_complete(side->channel));
+        worker_channel_report(side->channel, &report);
         assert_int_equal(report.in_bytes, i == 0 ? back : there);
         assert_int_equal(report.out_bytes, i == 0 ? there : back);
         assert_true(report.complete);
@@ -178,8 +179,8 @@ a_long_loss_keeps_both_streams_open(void **state)
     sides_join(&rig, WIRE_CHUNK_MAX, 300000);
     STAGE_UNTIL(&rig.stage, rig.side[0].lost > 0 && rig.side[1].lost > 0);
     assert_false(rig.side[0].in_order && rig.side[1].in_order);
-    assert_false(session_channel_connected(rig.side[0].channel));
-    stage_turns_in(&rig.stage, 20);
+    assert_false(worker_channel_connected(rig.side[0].channel));
+    sides_rest(&rig);
     assert_int_equal(stage_turns_in(&rig.stage, 100), 0);
     for (int i = 0; i < 2; i++)
         assert_false(peer_ended(&rig.side[i].qemu));
@@ -208,11 +209,11 @@ the_report_counts_what_is_sent_again(void **state)
     session_peer_close(&rig.peer);
     STAGE_UNTIL(&rig.stage, rig.side[0].lost == 1);
     net_unix_pair(fds);
-    session_channel_greet(rig.side[0].channel, &own);
+    worker_channel_greet(rig.side[0].channel, &own);
     assert_int_equal(sides_attach(&rig, &rig.side[0], fds[0], &half, &replay),
                      REASON_NONE);
     assert_int_equal(replay, 1500);
-    session_channel_report(rig.side[0].channel, &report);
+    worker_channel_report(rig.side[0].channel, &report);
     assert_int_equal(report.replayed_bytes, 1500);
     assert_int_equal(report.out_bytes, 500);
     session_peer_open(&rig.peer, &rig.stage, fds[1], ROLE_FRAMES);
@@ -252,14 +253,14 @@ a_resume_that_cannot_be_is_refused_and_changes_nothing(void **state)
     STAGE_UNTIL(&rig.stage, rig.side[0].lost == 1);
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         net_unix_pair(fds);
-        session_channel_greet(rig.side[0].channel, &own);
+        worker_channel_greet(rig.side[0].channel, &own);
         assert_int_equal(
             sides_attach(&rig, &rig.side[0], fds[0], &lies[i], &replay),
             REASON_BAD_RESUME);
         close(fds[1]);
     }
     net_unix_pair(fds);
-    session_channel_greet(rig.side[0].channel, &own);
+    worker_channel_greet(rig.side[0].channel, &own);
     assert_int_equal(sides_attach(&rig, &rig.side[0], fds[0], &truth, &replay),
                      REASON_NONE);
     assert_int_equal(replay, 1900);
@@ -301,15 +302,14 @@ what_came_before_qemu_waits_for_it(void **state)
 
     (void)state;
     sides_open_alone(&rig, SIDES_WINDOW, SIDES_WINDOW);
-    local = session_channel_take_local(side->channel);
+    local = worker_channel_take_local(side->channel);
     session_peer_data(&rig.peer, 5, 0, 100000);
     session_peer_frame(&rig.peer,
                        (struct frame){ .type = FRAME_FIN, .offset = 100000 });
-    stage_turns_in(&rig.stage, 50);
-    assert_true(session_channel_ended(side->channel));
+    STAGE_POLL(&rig.stage, worker_channel_ended(side->channel));
     assert_int_equal(rig.peer.frames[FRAME_ACK], 0);
     peer_expect(&side->qemu, 5, 0);
-    session_channel_set_local(side->channel, local);
+    worker_channel_set_local(side->channel, local);
     STAGE_UNTIL(&rig.stage, side->qemu.eof);
     assert_int_equal(side->qemu.received, 100000);
     assert_false(side->qemu.mismatch);
@@ -328,10 +328,10 @@ an_end_alone_waits_for_qemu_too(void **state)
 
     (void)state;
     sides_open_alone(&rig, SIDES_WINDOW, SIDES_WINDOW);
-    local = session_channel_take_local(side->channel);
+    local = worker_channel_take_local(side->channel);
     session_peer_frame(&rig.peer, (struct frame){ .type = FRAME_FIN });
-    stage_turns_in(&rig.stage, 20);
-    session_channel_set_local(side->channel, local);
+    STAGE_POLL(&rig.stage, worker_channel_ended(side->channel));
+    worker_channel_set_local(side->channel, local);
     STAGE_UNTIL(&rig.stage, side->qemu.eof);
     sides_close(&rig);
 }
@@ -350,7 +350,7 @@ no_more_is_taken_from_qemu_than_the_peer_has_room_for(void **state)
         sides_open_alone(&rig, SIDES_WINDOW, rooms[i]);
         rig.peer.silent = true;
         peer_send(&rig.side[0].qemu, 1, LONG, PEER_STAY);
-        stage_turns_in(&rig.stage, 50);
+        sides_rest(&rig);
         assert_in_range(rig.side[0].qemu.sent, least,
                         most + 4 * SIDES_SOCKET_BYTES);
         assert_in_range(rig.peer.received, least, most);
@@ -368,7 +368,7 @@ a_peer_that_reads_nothing_costs_a_window_and_no_time(void **state)
     sides_open_alone(&rig, SIDES_WINDOW, SIDES_WINDOW);
     session_peer_read(&rig.peer, false);
     peer_send(&rig.side[0].qemu, 1, LONG, PEER_STAY);
-    stage_turns_in(&rig.stage, 50);
+    sides_rest(&rig);
     assert_in_range(rig.side[0].qemu.sent, PACE_FIRST - READ_MIN,
                     PACE_FIRST + 4 * SIDES_SOCKET_BYTES);
     faults_clear();
@@ -387,7 +387,7 @@ a_qemu_that_reads_nothing_costs_a_window_and_no_time(void **state)
     (void)state;
     sides_open_alone(&rig, SMALL_WINDOW, SIDES_WINDOW);
     peer_read(&side->qemu, false);
-    stage_turns_in(&rig.stage, 20);
+    sides_rest(&rig);
     for (uint64_t at = 0;; at += 4096) {
         uint64_t delivered = rig.peer.last[FRAME_ACK].offset;
 
@@ -396,7 +396,7 @@ a_qemu_that_reads_nothing_costs_a_window_and_no_time(void **state)
         session_peer_data(&rig.peer, 5, at, 4096);
         stage_turns_in(&rig.stage, 0);
     }
-    stage_turns_in(&rig.stage, 50);
+    sides_rest(&rig);
     assert_int_equal(side->failed, 0);
     faults_clear();
     assert_in_range(stage_turns_in(&rig.stage, 200), 0, IDLE_TURNS);
@@ -432,7 +432,7 @@ a_half_closed_channel_is_idle_and_can_still_answer(void **state)
     sides_join(&rig, WIRE_CHUNK_MAX, WIRE_FOREVER);
     peer_send(&rig.side[0].qemu, 1, 1000, PEER_END);
     STAGE_UNTIL(&rig.stage, rig.side[1].qemu.eof);
-    stage_turns_in(&rig.stage, 50);
+    sides_rest(&rig);
     assert_in_range(stage_turns_in(&rig.stage, 300), 0, IDLE_TURNS);
     assert_int_equal(rig.side[1].finished, 0);
     peer_expect(&rig.side[0].qemu, 2, 0);
@@ -459,15 +459,15 @@ a_channel_resumed_after_it_finished_finishes_its_peer(void **state)
     sides_open_alone(&rig, SIDES_WINDOW, SIDES_WINDOW);
     peer_send(&side->qemu, 1, 100, PEER_END);
     session_peer_frame(&rig.peer, (struct frame){ .type = FRAME_FIN });
-    STAGE_UNTIL(&rig.stage, session_channel_complete(side->channel));
-    stage_turns_in(&rig.stage, 20);
-    assert_true(session_channel_connected(side->channel));
+    STAGE_POLL(&rig.stage, worker_channel_complete(side->channel));
+    sides_rest(&rig);
+    assert_true(worker_channel_connected(side->channel));
 
     /* The last ACK was lost: the greeting says it all again. */
     session_peer_reset(&rig.peer);
     STAGE_UNTIL(&rig.stage, side->lost == 1);
     net_unix_pair(fds);
-    session_channel_greet(side->channel, &own);
+    worker_channel_greet(side->channel, &own);
     assert_true(own.fin_delivered);
     assert_int_equal(sides_attach(&rig, side, fds[0], &behind, &replay),
                      REASON_NONE);
@@ -510,6 +510,21 @@ the_servers_last_word_may_be_lost(void **state)
     assert_int_not_equal(again, 0);
 }
 
+static void
+a_channel_that_carries_nothing_sleeps_ever_longer(void **state)
+{
+    struct sides rig;
+
+    (void)state;
+    sides_open_alone(&rig, SIDES_WINDOW, SIDES_WINDOW);
+
+    /* Asked after 1, 3 and 7 s, with a timer and an answer each, and the test's
+     * own peer; each second it would be seven times. */
+    assert_in_range(stage_turns_in(&rig.stage, 8000), 1, 6 * 4);
+    assert_in_range(rig.peer.frames[FRAME_PING], 1, 4);
+    sides_close(&rig);
+}
+
 int
 main(void)
 {
@@ -525,14 +540,20 @@ main(void)
         cmocka_unit_test(small_arrivals_are_not_acknowledged_one_by_one),
         cmocka_unit_test(what_came_before_qemu_waits_for_it),
         cmocka_unit_test(an_end_alone_waits_for_qemu_too),
-        cmocka_unit_test(no_more_is_taken_from_qemu_than_the_peer_has_room_for),
         cmocka_unit_test(a_peer_that_reads_nothing_costs_a_window_and_no_time),
         cmocka_unit_test(a_qemu_that_reads_nothing_costs_a_window_and_no_time),
-        cmocka_unit_test(an_idle_channel_wakes_up_for_a_ping_a_second),
         cmocka_unit_test(a_half_closed_channel_is_idle_and_can_still_answer),
         cmocka_unit_test(a_channel_resumed_after_it_finished_finishes_its_peer),
         cmocka_unit_test(the_servers_last_word_may_be_lost),
     };
 
-    return RUN_TESTS(tests);
+    /* Long, and no matter of threads. */
+    static const struct CMUnitTest once[] = {
+        cmocka_unit_test(a_channel_that_carries_nothing_sleeps_ever_longer),
+        cmocka_unit_test(an_idle_channel_wakes_up_for_a_ping_a_second),
+        cmocka_unit_test(no_more_is_taken_from_qemu_than_the_peer_has_room_for),
+    };
+
+    (void)POOL_RUN_GROUP(0, "main thread, once", once);
+    return POOL_RUN_BOTH(tests);
 }

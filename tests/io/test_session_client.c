@@ -7,6 +7,7 @@
 
 #include "support_capture.h"
 #include "support_faults.h"
+#include "support_pool.h"
 #include "support_session_client.h"
 #include "support_session_clock.h"
 #include "support_test.h"
@@ -524,22 +525,27 @@ main(void)
         cmocka_unit_test(channels_are_opened_one_after_the_other),
         cmocka_unit_test(a_refusal_is_told_once_and_is_the_end),
         cmocka_unit_test(what_is_no_mig_server_is_told_at_once),
-        cmocka_unit_test(a_server_that_cannot_be_reached_is_told_once),
         cmocka_unit_test(a_path_that_is_taken_is_told_and_is_a_failure),
         cmocka_unit_test(a_session_that_is_complete_is_so_without_the_server),
         cmocka_unit_test(completed_may_be_said_before_it_is_proved),
         cmocka_unit_test(without_once_the_next_session_follows),
         cmocka_unit_test(a_server_that_stops_is_waited_for),
         cmocka_unit_test(a_stop_before_qemu_came_is_at_once),
-        cmocka_unit_test(a_stop_while_it_joins_ends_there),
         cmocka_unit_test(what_comes_after_a_stop_does_not_start_it_again),
         cmocka_unit_test(a_stop_lets_a_migration_end),
         cmocka_unit_test(a_stop_has_an_end_of_its_own),
         cmocka_unit_test(a_second_stop_ends_everything),
         cmocka_unit_test(a_farewell_has_its_time),
-        cmocka_unit_test(an_idle_session_costs_few_wake_ups),
         cmocka_unit_test(a_client_may_be_freed_in_the_middle),
     };
 
-    return RUN_TESTS(tests);
+    /* Long, and no matter of threads. */
+    static const struct CMUnitTest once[] = {
+        cmocka_unit_test(a_stop_while_it_joins_ends_there),
+        cmocka_unit_test(an_idle_session_costs_few_wake_ups),
+        cmocka_unit_test(a_server_that_cannot_be_reached_is_told_once),
+    };
+
+    (void)POOL_RUN_GROUP(0, "main thread, once", once);
+    return POOL_RUN_BOTH(tests);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "support_capture.h"
+#include "support_pool.h"
 #include "support_session_client.h"
 #include "support_session_clock.h"
 #include "support_test.h"
@@ -345,24 +346,29 @@ main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failure_is_held_back_from_a_fresh_qemu),
-        cmocka_unit_test(connections_that_come_with_a_failure_are_held_too),
-        cmocka_unit_test(connections_that_wait_for_the_server_are_held_too),
         cmocka_unit_test(an_older_qemu_sees_a_failure_at_once),
         cmocka_unit_test(
             a_connection_while_one_is_held_costs_no_time_and_no_spin),
         cmocka_unit_test(a_qemu_that_breaks_off_is_told_to_the_server),
         cmocka_unit_test(a_server_that_is_gone_is_told_and_fails_the_migration),
-        cmocka_unit_test(
-            a_server_that_has_forgotten_the_session_fails_it_at_once),
         cmocka_unit_test(completed_is_not_believed_without_proof),
         cmocka_unit_test(completed_without_a_migration_is_a_protocol_error),
-        cmocka_unit_test(control_garbage_ends_the_session),
-        cmocka_unit_test(an_end_with_an_odd_reason_is_a_failure),
         cmocka_unit_test(a_lie_over_any_channel_ends_the_session),
         cmocka_unit_test(
             a_server_that_ends_channel_0_too_early_breaks_the_protocol),
         cmocka_unit_test(a_loss_for_longer_than_resume_timeout_is_a_failure),
     };
 
-    return RUN_TESTS(tests);
+    /* Long, and no matter of threads. */
+    static const struct CMUnitTest once[] = {
+        cmocka_unit_test(an_end_with_an_odd_reason_is_a_failure),
+        cmocka_unit_test(control_garbage_ends_the_session),
+        cmocka_unit_test(
+            a_server_that_has_forgotten_the_session_fails_it_at_once),
+        cmocka_unit_test(connections_that_come_with_a_failure_are_held_too),
+        cmocka_unit_test(connections_that_wait_for_the_server_are_held_too),
+    };
+
+    (void)POOL_RUN_GROUP(0, "main thread, once", once);
+    return POOL_RUN_BOTH(tests);
 }

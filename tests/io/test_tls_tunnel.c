@@ -10,6 +10,7 @@
 #include "support_acceptor.h"
 #include "support_capture.h"
 #include "support_faults.h"
+#include "support_pool.h"
 #include "support_security.h"
 #include "support_stage.h"
 #include "support_test.h"
@@ -32,6 +33,7 @@ struct outcome {
 struct rig {
     struct security security;
     struct stage stage;
+    struct worker_pool *pool;
     char source_path[NET_PATH_MAX + 8];
     char dest_path[NET_PATH_MAX + 8];
     char dir[NET_PATH_MAX];
@@ -61,6 +63,7 @@ start_server(struct rig *rig, struct tls *tls)
 
     rig->server = session_server_new(
         &(struct session_server_options){ .loop = rig->stage.loop,
+                                          .pool = rig->pool,
                                           .listen = { .host = "127.0.0.1" },
                                           .tls = tls,
                                           .unix_path = rig->dest_path,
@@ -80,6 +83,7 @@ start_client(struct rig *rig, struct tls *tls, uint64_t resume_timeout_ms)
 {
     rig->client = session_client_new(&(struct session_client_options){
         .loop = rig->stage.loop,
+        .pool = rig->pool,
         .dest = { .host = "127.0.0.1", .port = rig->port },
         .tls = tls,
         .unix_path = rig->source_path,
@@ -100,6 +104,7 @@ rig_open(struct rig *rig)
     faults_clear();
     capture_start();
     stage_open(&rig->stage);
+    rig->pool = pool_open(rig->stage.loop);
     net_temp_dir(rig->dir);
     snprintf(rig->source_path, sizeof rig->source_path, "%s/source", rig->dir);
     snprintf(rig->dest_path, sizeof rig->dest_path, "%s/dest", rig->dir);
@@ -116,6 +121,7 @@ rig_close(struct rig *rig)
         peer_close(&rig->source[i]);
     acceptor_close(&rig->dest);
     net_remove_dir(rig->dir);
+    pool_close(rig->pool);
     stage_close(&rig->stage);
     security_close(&rig->security);
 }
@@ -412,5 +418,5 @@ main(void)
         cmocka_unit_test(a_client_that_is_not_allowed_is_told_so),
     };
 
-    return RUN_TESTS(tests);
+    return POOL_RUN_BOTH(tests);
 }

@@ -18,6 +18,7 @@ struct pair {
     int fd;
     unsigned long readable;
     unsigned long writable;
+    struct stage *other; /* where it moves to */
 };
 
 static void
@@ -392,6 +393,67 @@ a_hang_up_is_seen_behind_unread_bytes_on_unix_and_tcp(void **state)
     a_hang_up_is_seen_behind_unread_bytes(net_tcp_pair);
 }
 
+/* Nobody serves the first loop any more: what happens is the second one's. */
+static void
+a_transport_that_has_moved_is_served_by_the_other_loop(void **state)
+{
+    struct stage other;
+    struct pair pair;
+
+    (void)state;
+    pair_open(&pair, net_unix_pair);
+    stage_open(&other);
+    transport_want(pair.transport, true, true);
+    STAGE_UNTIL(&pair.stage, pair.writable > 0);
+    assert_int_equal(write(pair.fd, "x", 1), 1);
+    transport_move(pair.transport, other.loop);
+    pair.writable = 0;
+    assert_int_equal(stage_turns_in(&pair.stage, 20), 0);
+    assert_int_equal(stage_turns_in(&other, 20), 0); /* it waits for nothing */
+    transport_want(pair.transport, true, true);
+    STAGE_UNTIL(&other, pair.readable > 0 && pair.writable > 0);
+    transport_move(pair.transport, pair.stage.loop);
+    pair.readable = 0;
+    transport_want(pair.transport, true, false);
+    STAGE_UNTIL(&pair.stage, pair.readable > 0);
+    stage_close(&other);
+    pair_close(&pair);
+}
+
+static void
+on_ready_to_move(void *arg, bool readable, bool writable)
+{
+    struct pair *pair = arg;
+
+    on_ready(arg, readable, writable);
+    transport_move(pair->transport, pair->other->loop);
+    transport_on_ready(pair->transport, on_ready, pair);
+    transport_want(pair->transport, true, true);
+}
+
+static void
+a_transport_may_move_in_its_callback(void **state)
+{
+    struct stage other;
+    struct pair pair;
+
+    (void)state;
+    pair_open(&pair, net_unix_pair);
+    stage_open(&other);
+    pair.other = &other;
+    assert_int_equal(write(pair.fd, "x", 1), 1);
+    transport_on_ready(pair.transport, on_ready_to_move, &pair);
+    transport_want(pair.transport, true, true);
+    STAGE_UNTIL(&pair.stage, pair.readable + pair.writable > 0);
+    assert_int_equal(pair.readable + pair.writable, 1);
+    STAGE_UNTIL(&other, pair.readable + pair.writable > 2);
+    assert_int_equal(stage_turns_in(&pair.stage, 20), 0);
+    transport_free(pair.transport);
+    pair.transport = NULL;
+    stage_close(&other);
+    pair_close(&pair);
+}
+
 int
 main(void)
 {
@@ -414,6 +476,9 @@ main(void)
         cmocka_unit_test(no_transport_may_be_freed_and_aborted),
         cmocka_unit_test(unsent_bytes_are_those_that_the_peer_has_not_read),
         cmocka_unit_test(a_hang_up_is_seen_behind_unread_bytes_on_unix_and_tcp),
+        cmocka_unit_test(
+            a_transport_that_has_moved_is_served_by_the_other_loop),
+        cmocka_unit_test(a_transport_may_move_in_its_callback),
     };
 
     return RUN_TESTS(tests);

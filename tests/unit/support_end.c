@@ -217,13 +217,40 @@ receive_greeting(struct model_end *client, size_t most, uint64_t now_ms)
     return n > 0;
 }
 
+/*
+ * What is next, with one of the offers that an owner who compresses makes, by
+ * ${most}: hold data back for a moment, or a piece as a whole.
+ */
+static bool
+next_frame(struct model_end *end, size_t most, struct frame *frame)
+{
+    struct channel *channel = &end->channel;
+    const struct channel_out *out = &channel->out;
+    uint64_t piece = 1 + most % 50;
+
+    if (most % 4 == 1) {
+        channel_offer(channel, 0, false, 0);
+        if (channel_next(channel, frame)) {
+            require(end, frame->type != FRAME_DATA, "sends what is held back");
+            require(end, frame->type != FRAME_FIN || out->sent == out->queued,
+                    "ends before what is held back");
+            return true;
+        }
+    }
+    channel_offer(channel, FRAME_DATA_MAX, false, 0);
+    if (most % 2 == 1 && out->queued - out->sent >= piece &&
+        out->acked + channel->peer_room - out->sent >= piece)
+        channel_offer(channel, (uint32_t)piece, true, FRAME_FLAG_PACKED);
+    return channel_next(channel, frame);
+}
+
 /* Encode what is next.  Return false if there is nothing. */
 static bool
-begin_frame(struct model_end *end)
+begin_frame(struct model_end *end, size_t most)
 {
     struct frame frame;
 
-    if (!channel_next(&end->channel, &frame))
+    if (!next_frame(end, most, &frame))
         return false;
     frame_encode(&frame, end->head);
     end->head_at = 0;
@@ -276,7 +303,7 @@ end_send(struct model_end *end, size_t most)
     while (most > 0) {
         size_t sent;
 
-        if (send_idle(end) && (end->greeting || !begin_frame(end)))
+        if (send_idle(end) && (end->greeting || !begin_frame(end, most)))
             break;
         sent = send_piece(end, most);
         if (sent == 0)

@@ -778,6 +778,108 @@ death_is_looked_for_in_time_even_after_a_late_ping(void **state)
     assert_int_equal(next_ms, NOW_MS + 5000);
 }
 
+/* Let time pass until the next PING, which is answered at once. */
+static uint64_t
+until_ping(struct channel *channel, uint64_t now_ms)
+{
+    uint64_t next_ms;
+
+    while (channel_tick(channel, now_ms, &next_ms) == CHANNEL_QUIET) {
+        assert_true(next_ms > now_ms);
+        now_ms = next_ms;
+    }
+    assert_next(channel, FRAME_PING, now_ms, 0);
+    channel_heard(channel, now_ms);
+    return now_ms;
+}
+
+static void
+a_channel_that_rests_is_asked_ever_more_seldom(void **state)
+{
+    static const uint64_t pauses[] = { 1000, 2000, 4000, 8000, 10000, 10000 };
+    struct channel channel;
+    uint64_t now_ms = NOW_MS, asked_ms;
+
+    (void)state;
+    begin(&channel);
+    channel_patience(&channel, CHANNEL_PING_MS, 10000);
+    for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++) {
+        asked_ms = until_ping(&channel, now_ms);
+        assert_int_equal(asked_ms - now_ms, pauses[i]);
+        now_ms = asked_ms;
+    }
+    assert_int_equal(channel_tick(&channel, now_ms + 13999, &asked_ms),
+                     CHANNEL_PING);
+    assert_int_equal(channel_tick(&channel, now_ms + 14000, &asked_ms),
+                     CHANNEL_DEAD);
+}
+
+enum rouser { BY_QUEUE, BY_END, BY_DATA, BY_FIN, BY_ACK, ROUSERS };
+
+static void
+rouse_by(struct channel *channel, enum rouser rouser)
+{
+    switch (rouser) {
+    case BY_QUEUE: channel_queue(channel, 1); break;
+    case BY_END: channel_end(channel); break;
+    case BY_DATA: take_data(channel, 0, 1); break;
+    case BY_FIN:
+        assert_int_equal(take(channel, FRAME_FIN, 0, 0), REASON_NONE);
+        break;
+    case BY_ACK:
+        assert_int_equal(take_ack(channel, 0, false), REASON_NONE);
+        break;
+    case ROUSERS: break;
+    }
+}
+
+static void
+whatever_happens_after_a_rest_has_the_peer_asked_at_once(void **state)
+{
+    struct channel channel;
+    uint64_t now_ms, next_ms;
+
+    (void)state;
+    for (int rouser = 0; rouser < ROUSERS; rouser++) {
+        now_ms = NOW_MS;
+        begin(&channel);
+        channel_patience(&channel, CHANNEL_PING_MS, 10000);
+        for (unsigned i = 0; i < 4; i++)
+            now_ms = until_ping(&channel, now_ms);
+        assert_false(channel.roused);
+        now_ms += 7000;
+        rouse_by(&channel, (enum rouser)rouser);
+        assert_true(channel.roused);
+        assert_int_equal(channel_tick(&channel, now_ms, &next_ms),
+                         CHANNEL_PING);
+        assert_false(channel.roused);
+        assert_int_equal(channel_tick(&channel, now_ms + 3999, &next_ms),
+                         CHANNEL_PING);
+        assert_int_equal(channel_tick(&channel, now_ms + 4000, &next_ms),
+                         CHANNEL_DEAD);
+    }
+}
+
+static void
+what_happens_without_a_rest_before_changes_nothing(void **state)
+{
+    struct channel channel;
+    uint64_t next_ms;
+
+    (void)state;
+    begin(&channel);
+    channel_patience(&channel, 1500, 0); /* at most what it begins with */
+    channel_queue(&channel, 1);
+    assert_false(channel.roused);
+    assert_int_equal(channel_tick(&channel, NOW_MS + 1499, &next_ms),
+                     CHANNEL_QUIET);
+    assert_int_equal(next_ms, NOW_MS + 1500);
+    assert_int_equal(channel_tick(&channel, NOW_MS + 4999, &next_ms),
+                     CHANNEL_PING);
+    assert_int_equal(channel_tick(&channel, NOW_MS + 5000, &next_ms),
+                     CHANNEL_DEAD);
+}
+
 static void
 a_new_transport_begins_with_a_peer_that_was_just_heard(void **state)
 {
@@ -940,6 +1042,52 @@ nothing_waits_to_be_acknowledged_without_a_transport(void **state)
     assert_false(channel_ack_waits(&channel));
 }
 
+static void
+payload_that_is_not_allowed_waits_and_nothing_else_does(void **state)
+{
+    struct channel channel;
+
+    (void)state;
+    begin(&channel);
+    assert_false(channel_held(&channel));
+    channel_allow(&channel, 0);
+    assert_false(channel_held(&channel)); /* there is nothing to hold */
+    channel_queue(&channel, 100);
+    channel_end(&channel);
+    channel_reset(&channel, REASON_CANCELLED);
+    assert_true(channel_held(&channel));
+    take_data(&channel, 0, 10);
+    channel_delivered(&channel, 10);
+    assert_int_equal(take(&channel, FRAME_PING, 7, 0), REASON_NONE);
+    assert_next(&channel, FRAME_PONG, 7, 0);
+    assert_next(&channel, FRAME_ACK, 10, 0);
+    assert_nothing_next(&channel);
+    channel_allow(&channel, 60);
+    assert_false(channel_held(&channel));
+    assert_next(&channel, FRAME_DATA, 0, 60);
+    assert_nothing_next(&channel);
+    channel_allow(&channel, UINT64_MAX);
+    assert_next(&channel, FRAME_DATA, 60, 40);
+    assert_next(&channel, FRAME_FIN, 100, 0);
+    assert_next(&channel, FRAME_RESET, 0, 0);
+    channel_allow(&channel, 0);
+    assert_false(channel_held(&channel));
+}
+
+static void
+nothing_is_held_back_without_a_transport(void **state)
+{
+    struct channel channel;
+
+    (void)state;
+    begin(&channel);
+    channel_queue(&channel, 100);
+    channel_allow(&channel, 0);
+    assert_true(channel_held(&channel));
+    channel_detach(&channel);
+    assert_false(channel_held(&channel));
+}
+
 int
 main(void)
 {
@@ -993,6 +1141,10 @@ main(void)
             a_silent_peer_is_asked_each_second_and_dead_after_five),
         cmocka_unit_test(a_peer_that_is_heard_is_neither_asked_nor_dead),
         cmocka_unit_test(death_is_looked_for_in_time_even_after_a_late_ping),
+        cmocka_unit_test(a_channel_that_rests_is_asked_ever_more_seldom),
+        cmocka_unit_test(
+            whatever_happens_after_a_rest_has_the_peer_asked_at_once),
+        cmocka_unit_test(what_happens_without_a_rest_before_changes_nothing),
         cmocka_unit_test(
             a_new_transport_begins_with_a_peer_that_was_just_heard),
         cmocka_unit_test(
@@ -1000,6 +1152,9 @@ main(void)
         cmocka_unit_test(
             a_stream_that_came_to_its_end_does_not_complete_the_other),
         cmocka_unit_test(a_finished_channel_answers_for_as_long_as_it_is_asked),
+        cmocka_unit_test(
+            payload_that_is_not_allowed_waits_and_nothing_else_does),
+        cmocka_unit_test(nothing_is_held_back_without_a_transport),
     };
 
     return RUN_TESTS(tests);

@@ -189,7 +189,7 @@ a_reason_that_is_not_known_is_a_protocol_error(void **state)
         enum reason reason;
     } cases[] = { { 0, REASON_NONE },      { 16, REASON_CANCELLED },
                   { 10, REASON_PROTOCOL }, { 15, REASON_PROTOCOL },
-                  { 40, REASON_PROTOCOL }, { UINT16_MAX, REASON_PROTOCOL } };
+                  { 42, REASON_PROTOCOL }, { UINT16_MAX, REASON_PROTOCOL } };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -314,6 +314,32 @@ a_state_without_its_members_is_refused(void **state)
 }
 
 static void
+a_bandwidth_is_a_whole_number_from_0_on(void **state)
+{
+    static const char *const bad[] = { "", ",\"rate\":-1", ",\"rate\":\"1\"",
+                                       ",\"rate\":1.5", ",\"rate\":null" };
+    const struct helper_line ask = { .type = LINE_BANDWIDTH, .rate = 7 };
+    const struct tunnel_line answer = { .type = LINE_BANDWIDTH,
+                                        .rate = INT64_MAX };
+    char text[64];
+
+    (void)state;
+    assert_helper_says(&ask, "{\"type\":\"bandwidth\",\"rate\":7}\n");
+    assert_tunnel_says(&answer, "{\"type\":\"bandwidth\","
+                                "\"rate\":9223372036854775807}\n");
+    assert_int_equal(helper("{\"type\":\"bandwidth\",\"rate\":0}").rate, 0);
+    assert_int_equal(helper("{\"type\":\"bandwidth\",\"rate\":9}").rate, 9);
+    assert_int_equal(tunnel("{\"type\":\"bandwidth\",\"rate\":9}").rate, 9);
+    assert_int_equal(tunnel("{\"type\":\"bandwidth\",\"rate\":9}").type,
+                     LINE_BANDWIDTH);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(text, sizeof text, "{\"type\":\"bandwidth\"%s}", bad[i]);
+        assert_bad_helper(text);
+        assert_bad_tunnel(text);
+    }
+}
+
+static void
 a_refusal_is_cut_where_it_is_too_long(void **state)
 {
     struct tunnel_line line =
@@ -472,6 +498,7 @@ main(void)
         cmocka_unit_test(the_tunnel_says_who_it_is_and_how_it_stands),
         cmocka_unit_test(every_state_has_a_word),
         cmocka_unit_test(a_state_without_its_members_is_refused),
+        cmocka_unit_test(a_bandwidth_is_a_whole_number_from_0_on),
         cmocka_unit_test(a_refusal_is_cut_where_it_is_too_long),
         cmocka_unit_test(what_is_no_object_with_a_type_is_no_line),
         cmocka_unit_test(what_can_not_be_said_is_not),

@@ -40,6 +40,8 @@ each_type_of_frame_comes_back_as_it_was(void **state)
     static const struct frame frames[] = {
         { FRAME_DATA, 0, 0, 1, 0 },
         { FRAME_DATA, 0, 0, FRAME_DATA_MAX, UINT64_MAX },
+        { FRAME_DATA, FRAME_FLAG_PACKED, 0, 1, 0 },
+        { FRAME_DATA, FRAME_FLAG_PACKED, 0, FRAME_DATA_MAX, 1 },
         { FRAME_ACK, 0, 0, 0, 1 },
         { FRAME_ACK, FRAME_FLAG_FIN, 0, 0, UINT64_MAX - 1 },
         { FRAME_FIN, 0, 0, 0, 0 },
@@ -82,12 +84,13 @@ a_type_that_is_none_is_no_frame(void **state)
 }
 
 static void
-only_an_ack_has_a_flag_and_only_that_one(void **state)
+only_data_and_an_ack_have_a_flag_and_only_one(void **state)
 {
     (void)state;
     for (int type = FRAME_DATA; type <= FRAME_PONG; type++) {
         for (int flags = 0; flags <= UINT8_MAX; flags++) {
-            bool good = flags == 0 || (type == FRAME_ACK && flags == 1);
+            bool flag = type == FRAME_ACK || type == FRAME_DATA;
+            bool good = flags == 0 || (flag && flags == 1);
 
             assert_int_equal(
                 parse((struct frame){ .type = (enum frame_type)type,
@@ -155,7 +158,7 @@ main(void)
         cmocka_unit_test(a_header_is_laid_out_as_the_protocol_says),
         cmocka_unit_test(each_type_of_frame_comes_back_as_it_was),
         cmocka_unit_test(a_type_that_is_none_is_no_frame),
-        cmocka_unit_test(only_an_ack_has_a_flag_and_only_that_one),
+        cmocka_unit_test(only_data_and_an_ack_have_a_flag_and_only_one),
         cmocka_unit_test(a_reset_has_a_reason_and_nothing_else_has),
         cmocka_unit_test(data_has_between_1_byte_and_the_most),
         cmocka_unit_test(what_is_not_data_has_no_length),

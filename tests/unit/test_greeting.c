@@ -12,6 +12,8 @@ enum {
     AT_FLAGS = 12,
     AT_ZERO = 14, /* at the client; the reason, at the server */
     AT_NAME_LENGTH = 48,
+    AT_CLIENT_PACK = 116,
+    AT_SERVER_PACK = 32,
 };
 
 static const struct client_greeting client = {
@@ -23,14 +25,17 @@ static const struct client_greeting client = {
     .name = "web-1.example_x",
     .position = { .delivered = 0x1122334455667788,
                   .fin_delivered = true,
-                  .window = 0x99aabbcc },
+                  .window = 0x99aabbcc,
+                  .pack_log = 21 },
 };
 
 static const struct server_greeting server = {
     .version = 1,
     .reason = REASON_NONE,
     .channel = 5,
-    .position = { .delivered = UINT64_MAX, .window = UINT32_MAX },
+    .position = { .delivered = UINT64_MAX,
+                  .window = UINT32_MAX,
+                  .pack_log = 27 },
 };
 
 /* A client's greeting, with room for a later version's. */
@@ -88,6 +93,7 @@ a_clients_greeting_comes_back_as_it_was(void **state)
     assert_true(parsed.position.delivered == client.position.delivered);
     assert_true(parsed.position.fin_delivered);
     assert_int_equal(parsed.position.window, client.position.window);
+    assert_int_equal(parsed.position.pack_log, 21);
 }
 
 static void
@@ -109,6 +115,7 @@ a_servers_greeting_comes_back_as_it_was(void **state)
     assert_true(parsed.position.delivered == UINT64_MAX);
     assert_false(parsed.position.fin_delivered);
     assert_int_equal(parsed.position.window, UINT32_MAX);
+    assert_int_equal(parsed.position.pack_log, 27);
 }
 
 static void
@@ -229,7 +236,7 @@ a_longer_answer_of_a_later_version_is_read_as_far_as_it_is_known(void **state)
 static void
 a_length_out_of_bounds_is_foreign(void **state)
 {
-    static const size_t lengths[] = { 0, 1, GREETING_CLIENT_BYTES - 1,
+    static const size_t lengths[] = { 0, 1, GREETING_CLIENT_MIN - 1,
                                       GREETING_MAX + 1, UINT16_MAX };
     unsigned char bytes[GREETING_MAX + 1];
 
@@ -242,10 +249,86 @@ a_length_out_of_bounds_is_foreign(void **state)
         assert_int_equal(parse_client(bytes, GREETING_MAX), GREETING_FOREIGN);
     }
     server_greeting_encode(&server, bytes);
-    set_length(bytes, GREETING_SERVER_BYTES - 1);
+    set_length(bytes, GREETING_SERVER_MIN - 1);
     assert_int_equal(parse_server(bytes, 12), GREETING_FOREIGN);
     set_length(bytes, GREETING_MAX + 1);
     assert_int_equal(parse_server(bytes, 12), GREETING_FOREIGN);
+}
+
+/* What is in a greeting's place for it, and what comes of it. */
+static const struct {
+    uint8_t said;
+    uint8_t taken;
+} logs[] = {
+    { 0, 0 },   { 1, 0 },    { 9, 0 },          { 10, 10 },
+    { 11, 11 }, { 26, 26 },  { 27, 27 },        { 28, 27 },
+    { 64, 27 }, { 127, 27 }, { UINT8_MAX, 27 },
+};
+
+static void
+a_window_of_compression_is_taken_within_its_bounds(void **state)
+{
+    unsigned char bytes[GREETING_MAX + 1];
+    struct client_greeting parsed;
+    struct server_greeting answered;
+    size_t used;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {
+        encode_client(bytes);
+        bytes[AT_CLIENT_PACK] = logs[i].said;
+        assert_int_equal(
+            client_greeting_parse(&parsed, bytes, GREETING_MAX, &used),
+            GREETING_DONE);
+        assert_int_equal(parsed.position.pack_log, logs[i].taken);
+        server_greeting_encode(&server, bytes);
+        bytes[AT_SERVER_PACK] = logs[i].said;
+        assert_int_equal(
+            server_greeting_parse(&answered, bytes, GREETING_MAX, &used),
+            GREETING_DONE);
+        assert_int_equal(answered.position.pack_log, logs[i].taken);
+    }
+}
+
+static void
+a_peer_that_knows_no_compression_is_understood(void **state)
+{
+    unsigned char bytes[GREETING_MAX + 1];
+    struct client_greeting parsed;
+    struct server_greeting answered;
+    size_t used;
+
+    (void)state;
+    encode_client(bytes);
+    set_length(bytes, GREETING_CLIENT_MIN);
+    assert_int_equal(
+        client_greeting_parse(&parsed, bytes, GREETING_CLIENT_MIN, &used),
+        GREETING_DONE);
+    assert_int_equal(used, GREETING_CLIENT_MIN);
+    assert_int_equal(parsed.position.pack_log, 0);
+    assert_string_equal(parsed.name, client.name);
+    server_greeting_encode(&server, bytes);
+    set_length(bytes, GREETING_SERVER_MIN);
+    assert_int_equal(
+        server_greeting_parse(&answered, bytes, GREETING_SERVER_MIN, &used),
+        GREETING_DONE);
+    assert_int_equal(used, GREETING_SERVER_MIN);
+    assert_int_equal(answered.position.pack_log, 0);
+    assert_int_equal(answered.channel, 5);
+}
+
+/* The bytes after the window's are for later versions. */
+static void
+what_follows_the_window_of_compression_is_skipped(void **state)
+{
+    unsigned char bytes[GREETING_MAX + 1];
+
+    (void)state;
+    encode_client(bytes);
+    for (size_t at = AT_CLIENT_PACK + 1; at < GREETING_CLIENT_BYTES; at++)
+        assert_int_equal(bytes[at], 0);
+    memset(bytes + AT_CLIENT_PACK + 1, 255, 3);
+    assert_int_equal(parse_client(bytes, GREETING_CLIENT_BYTES), GREETING_DONE);
 }
 
 static void
@@ -427,6 +510,9 @@ main(void)
         cmocka_unit_test(
             a_longer_answer_of_a_later_version_is_read_as_far_as_it_is_known),
         cmocka_unit_test(a_length_out_of_bounds_is_foreign),
+        cmocka_unit_test(a_window_of_compression_is_taken_within_its_bounds),
+        cmocka_unit_test(a_peer_that_knows_no_compression_is_understood),
+        cmocka_unit_test(what_follows_the_window_of_compression_is_skipped),
         cmocka_unit_test(there_is_always_a_verdict_on_the_longest_greeting),
         cmocka_unit_test(the_highest_version_in_common_is_spoken),
         cmocka_unit_test(versions_in_the_wrong_order_are_foreign),

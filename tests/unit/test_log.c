@@ -2,6 +2,8 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "support_capture.h"
@@ -151,6 +153,49 @@ the_hook_is_called_for_each_line_that_is_written(void **state)
     assert_int_equal(calls, 3);
 }
 
+enum { WRITERS = 4, LINES = 100 };
+
+static void *
+write_lines(void *arg)
+{
+    unsigned writer = *(const unsigned *)arg;
+
+    for (unsigned i = 0; i < LINES; i++)
+        log_info("writer %u says %u, and that this is a line of its own",
+                 writer, i);
+    return NULL;
+}
+
+static void
+lines_of_several_threads_stay_whole(void **state)
+{
+    unsigned numbers[WRITERS], next[WRITERS] = { 0 };
+    pthread_t writers[WRITERS];
+    const char *line;
+
+    (void)state;
+    capture_start();
+    for (unsigned i = 0; i < WRITERS; i++) {
+        numbers[i] = i;
+        assert_int_equal(
+            pthread_create(&writers[i], NULL, write_lines, &numbers[i]), 0);
+    }
+    for (unsigned i = 0; i < WRITERS; i++)
+        pthread_join(writers[i], NULL);
+    for (line = capture_stop(); *line != '\0'; line = strchr(line, '\n') + 1) {
+        char expected[LINE_MAX_BYTES];
+        unsigned writer = (unsigned)(line[sizeof "writer " - 1] - '0');
+
+        assert_in_range(writer, 0, WRITERS - 1);
+        snprintf(expected, sizeof expected,
+                 "writer %u says %u, and that this is a line of its own\n",
+                 writer, next[writer]++);
+        assert_memory_equal(line, expected, strlen(expected));
+    }
+    for (unsigned i = 0; i < WRITERS; i++)
+        assert_int_equal(next[i], LINES);
+}
+
 static void
 a_limit_lets_a_burst_through_and_then_one_an_interval(void **state)
 {
@@ -212,6 +257,7 @@ main(void)
                                reset_log),
         cmocka_unit_test_setup(the_hook_is_called_for_each_line_that_is_written,
                                reset_log),
+        cmocka_unit_test_setup(lines_of_several_threads_stay_whole, reset_log),
         cmocka_unit_test(a_limit_lets_a_burst_through_and_then_one_an_interval),
         cmocka_unit_test(a_limit_gives_the_whole_burst_back_in_time),
         cmocka_unit_test(a_limit_without_a_burst_lets_nothing_through),

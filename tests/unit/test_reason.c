@@ -36,6 +36,9 @@ static const struct {
     { 37, REASON_BAD_FIN, "protocol error: data after the end" },
     { 38, REASON_BAD_RESUME, "protocol error: resume of what was not sent" },
     { 39, REASON_BAD_CONTROL, "protocol error: bad control message" },
+    { 40, REASON_BAD_PACKED, "protocol error: compressed data is corrupt" },
+    { 41, REASON_BAD_UNPACKED,
+      "protocol error: compressed data of another length than it says" },
 };
 enum { REASONS = sizeof reasons / sizeof *reasons };
 
@@ -80,7 +83,7 @@ a_number_that_is_no_reason_has_words_too(void **state)
 {
     (void)state;
     assert_string_equal(reason_text((enum reason)10), "unknown reason");
-    assert_string_equal(reason_text((enum reason)40), "unknown reason");
+    assert_string_equal(reason_text((enum reason)42), "unknown reason");
     assert_string_equal(reason_text((enum reason)UINT16_MAX), "unknown reason");
 }
 

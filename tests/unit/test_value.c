@@ -293,6 +293,40 @@ a_duration_above_its_limit_is_refused(void **state)
 }
 
 static void
+a_mark_is_a_number_or_a_name(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned value;
+    } good[] = { { "0", 0 },     { "63", 63 },   { "cs0", 0 },   { "CS7", 56 },
+                 { "af11", 10 }, { "AF43", 38 }, { "af31", 26 }, { "le", 1 },
+                 { "VA", 44 },   { "ef", 46 } };
+    unsigned out;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        out = UNTOUCHED;
+        assert_int_equal(value_dscp(good[i].text, &out), 0);
+        assert_int_equal(out, good[i].value);
+    }
+}
+
+static void
+a_mark_that_there_is_not_is_refused(void **state)
+{
+    static const char *const bad[] = { "",     "64",   "-1",   "cs8",  "cs",
+                                       "cs10", "csx",  "af",   "af01", "af51",
+                                       "af10", "af14", "afx1", "af1x", "af111",
+                                       "e",    "eff",  "ef " };
+    unsigned out = UNTOUCHED;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(value_dscp(bad[i], &out), -1);
+    assert_int_equal(out, UNTOUCHED);
+}
+
+static void
 a_switch_has_four_words_each_way(void **state)
 {
     static const char *const on[] = { "on", "yes", "true", "1", "ON", "Yes" };
@@ -346,6 +380,8 @@ main(void)
         cmocka_unit_test(a_duration_is_seconds_without_a_unit),
         cmocka_unit_test(a_duration_has_a_unit_in_any_case),
         cmocka_unit_test(a_duration_above_its_limit_is_refused),
+        cmocka_unit_test(a_mark_is_a_number_or_a_name),
+        cmocka_unit_test(a_mark_that_there_is_not_is_refused),
         cmocka_unit_test(a_switch_has_four_words_each_way),
         cmocka_unit_test(a_switch_of_another_word_is_refused),
     };

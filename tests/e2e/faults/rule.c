@@ -10,6 +10,8 @@ enum {
     GREETING_CHANNEL_AT = 16,
     GREETING_MIN = 32,
     HEADER_BYTES = 16,
+    PACKED_HEADER_BYTES = 20, /* with the length of what is compressed */
+    TYPE_DATA = 1,
     HEAD_CUT = 7 /* so many bytes of a header pass with "head" */
 };
 
@@ -152,13 +154,13 @@ cut_in(struct watch *watch, struct rule *rule, uint64_t bytes)
 
 static void
 check_frame(struct watch *watch, long channel, int direction,
-            const unsigned char *header)
+            const unsigned char *header, uint64_t head)
 {
-    uint64_t length = get_number(header + 4, 4);
+    uint64_t length = get_number(header + (head == HEADER_BYTES ? 4 : 16), 4);
     const uint64_t at[] = { [BEFORE] = 0,
                             [HEAD] = HEAD_CUT,
-                            [INSIDE] = HEADER_BYTES + length / 2,
-                            [AFTER] = HEADER_BYTES + length };
+                            [INSIDE] = head + length / 2,
+                            [AFTER] = head + length };
     struct rule *rule = rules;
 
     while ((rule = next_rule(rule, RULE_FRAME, channel, direction)) != NULL) {
@@ -166,6 +168,7 @@ check_frame(struct watch *watch, long channel, int direction,
             cut_in(watch, rule, at[rule->where]);
         rule++;
     }
+    watch->payload_left = length;
 }
 
 static void
@@ -280,11 +283,14 @@ next_piece(struct watch *watch, long *channel, int direction,
     case IN_HEADER:
         if (length < HEADER_BYTES)
             return 0;
-        check_frame(watch, *channel, direction, bytes);
-        watch->payload_left = get_number(bytes + 4, 4);
+        n = bytes[0] == TYPE_DATA && bytes[1] == 1 ? PACKED_HEADER_BYTES
+                                                   : HEADER_BYTES;
+        if (length < n)
+            return 0;
+        check_frame(watch, *channel, direction, bytes, n);
         if (watch->payload_left > 0)
             watch->state = IN_PAYLOAD;
-        return HEADER_BYTES;
+        return n;
     case IN_PAYLOAD:
         if (n > watch->payload_left)
             n = (size_t)watch->payload_left;

@@ -40,6 +40,7 @@ window_end:     .long   17 << 20        /* 12: first address never dirtied */
 round_pages:    .long   16              /* 16: pages dirtied in a round */
 round_ticks:    .long   1               /* 20: timer ticks slept in a round */
 tick_divisor:   .long   11932           /* 24: of 1193182 Hz, up to 65535 */
+fill_mask:      .long   ~0              /* 28: what is left of each word */
 
 real_mode:
         cli
@@ -103,7 +104,8 @@ sleep:
 /*
  * From FIRST to fill_end, every word is the next state of Marsaglia's 32-bit
  * xorshift generator.  Its period is 2^32 - 1 words, so no word comes twice in
- * 16 GiB: no two pages are equal and none is zero.
+ * 16 GiB: no two pages are equal and none is zero.  With a mask that leaves but
+ * a few bits of each word they are so in practice, and can be compressed.
  */
 fill:
         movl    $FIRST, %edi
@@ -120,7 +122,9 @@ fill_word:
         movl    %eax, %edx
         shll    $5, %edx
         xorl    %edx, %eax
-        movl    %eax, (%edi)
+        movl    %eax, %edx
+        andl    fill_mask, %edx
+        movl    %edx, (%edi)
         addl    $4, %edi
         decl    %ecx
         jnz     fill_word

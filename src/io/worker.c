@@ -1,0 +1,159 @@
+#include "io/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "io/loop.h"
+#include "io/mailbox.h"
+
+struct worker {
+    struct loop *loop;
+    struct mailbox *mailbox;
+    pthread_t thread;
+    bool started;
+};
+
+/* A call that somebody waits for. */
+struct call {
+    void (*call)(void *arg);
+    void *arg;
+    bool done;
+    pthread_mutex_t lock;
+    pthread_cond_t is_done;
+};
+
+/* What libevent 2.1 (epoll and a pair for signals) and the mailbox need. */
+enum { DESCRIPTORS = 4 };
+
+/*
+ * libevent ends the process when it gets no descriptors for a loop.  That must
+ * not happen in the middle of a migration, so look first.
+ */
+static int
+find_descriptors(void)
+{
+    int fds[DESCRIPTORS], count = 0, error;
+
+    while (count < DESCRIPTORS && (fds[count] = eventfd(0, EFD_CLOEXEC)) >= 0)
+        count++;
+    error = errno;
+    for (int i = 0; i < count; i++)
+        close(fds[i]);
+    errno = error;
+    return count == DESCRIPTORS ? 0 : -1;
+}
+
+static void *
+serve(void *arg)
+{
+    struct worker *worker = arg;
+
+    loop_run(worker->loop);
+    return NULL;
+}
+
+static int
+start_thread(struct worker *worker)
+{
+    sigset_t all, before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&worker->thread, NULL, serve, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    worker->started = error == 0;
+    errno = error;
+    return worker->started ? 0 : -1;
+}
+
+struct worker *
+worker_new(void)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+    int error;
+
+    if (worker == NULL)
+        return NULL;
+    if (find_descriptors() == 0)
+        worker->loop = loop_new();
+    if (worker->loop != NULL)
+        worker->mailbox = mailbox_new(worker->loop);
+    if (worker->mailbox != NULL && start_thread(worker) == 0)
+        return worker;
+    error = errno;
+    worker_free(worker);
+    errno = error;
+    return NULL;
+}
+
+static void
+stop(void *arg)
+{
+    loop_stop(arg);
+}
+
+void
+worker_free(struct worker *worker)
+{
+    struct letter letter;
+
+    if (worker == NULL)
+        return;
+    if (worker->started) {
+        letter = (struct letter){ .on_letter = stop, .arg = worker->loop };
+        mailbox_post(worker->mailbox, &letter);
+        pthread_join(worker->thread, NULL);
+    }
+    mailbox_free(worker->mailbox);
+    loop_free(worker->loop);
+    free(worker);
+}
+
+struct loop *
+worker_loop(const struct worker *worker)
+{
+    return worker->loop;
+}
+
+struct mailbox *
+worker_mailbox(const struct worker *worker)
+{
+    return worker->mailbox;
+}
+
+static void
+make_call(void *arg)
+{
+    struct call *call = arg;
+
+    call->call(call->arg);
+    /* The caller may be gone as soon as the lock is free. */
+    pthread_mutex_lock(&call->lock);
+    call->done = true;
+    pthread_cond_signal(&call->is_done);
+    pthread_mutex_unlock(&call->lock);
+}
+
+void
+worker_call(struct worker *worker, void (*call)(void *arg), void *arg)
+{
+    struct call waited = { .call = call,
+                           .arg = arg,
+                           .lock = PTHREAD_MUTEX_INITIALIZER,
+                           .is_done = PTHREAD_COND_INITIALIZER };
+    struct letter letter = { .on_letter = make_call, .arg = &waited };
+
+    mailbox_post(worker->mailbox, &letter);
+    pthread_mutex_lock(&waited.lock);
+    while (!waited.done)
+        pthread_cond_wait(&waited.is_done, &waited.lock);
+    pthread_mutex_unlock(&waited.lock);
+    pthread_cond_destroy(&waited.is_done);
+    pthread_mutex_destroy(&waited.lock);
+}
