@@ -101,9 +101,7 @@ ring_reserve(struct ring *ring, size_t room_bytes, size_t max_bytes)
 }
 
 void
-ring_drop(struct ring *ring, uint64_t from)
+ring_restart(struct ring *ring, uint64_t offset)
 {
-    ring->end = from;
-    if (ring->start == ring->end)
-        ring->origin = ring->end;
+    ring->origin = ring->start = ring->end = offset;
 }

@@ -37,11 +37,10 @@ void ring_fini(struct ring *ring);
 bool ring_reserve(struct ring *ring, size_t room_bytes, size_t max_bytes);
 
 /**
- * ring_drop(ring, from):
- * Forget the bytes from the offset ${from} on, which lies between start and
- * end: they will be filled in again.
+ * ring_restart(ring, offset):
+ * Forget what is kept; the next byte is the one at ${offset}.
  */
-void ring_drop(struct ring *ring, uint64_t from);
+void ring_restart(struct ring *ring, uint64_t offset);
 
 /**
  * ring_length(ring):

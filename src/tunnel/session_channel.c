@@ -9,6 +9,7 @@
 #include "io/timer.h"
 #include "io/tls.h"
 #include "io/transport.h"
+#include "tunnel/delivery.h"
 #include "tunnel/frame_reader.h"
 #include "tunnel/frame_writer.h"
 #include "tunnel/ring.h"
@@ -64,7 +65,7 @@ struct session_channel {
     struct channel machine;
     struct pace pace;
     struct ring out;
-    struct ring in;
+    struct delivery in;
     struct transport *local;
     struct transport *net;
     struct frame_reader reader;
@@ -87,7 +88,6 @@ struct session_channel {
     bool deaf;          /* the peer gave up or lied: it is read no more */
     uint64_t replayed_bytes;
     struct tail out_tail;
-    struct tail in_tail;
 
     /* What the present step has found: */
     const char *lost;   /* why the transport is gone, or NULL */
@@ -212,10 +212,7 @@ read_local_once(struct session_channel *channel)
 static void
 drop(struct session_channel *channel)
 {
-    size_t bytes = ring_length(&channel->in);
-
-    ring_release(&channel->in, channel->in.start + bytes);
-    channel_delivered(&channel->machine, bytes);
+    channel_delivered(&channel->machine, delivery_drop(&channel->in));
     if (channel_fin_due(&channel->machine))
         channel_fin_delivered(&channel->machine);
 }
@@ -223,27 +220,21 @@ drop(struct session_channel *channel)
 static void
 deliver(struct session_channel *channel)
 {
-    struct iovec iov[2];
-    int count;
     ssize_t n;
 
     if (channel->dropping)
         drop(channel);
     if (channel->local == NULL || channel->local_failed)
         return;
-    count = ring_bytes_iov(&channel->in, channel->in.start, iov);
-    if (count > 0 && !channel->local_blocked) {
-        n = transport_writev(channel->local, iov, count);
+    if (delivery_held(&channel->in) > 0 && !channel->local_blocked) {
+        n = delivery_write(&channel->in, channel->local);
         if (n < 0 && errno != EAGAIN) {
             channel->local_failed = true;
             return;
         }
-        if (n > 0) {
-            tail_keep(&channel->in_tail, iov, count, (size_t)n);
-            ring_release(&channel->in, channel->in.start + (uint64_t)n);
+        if (n > 0)
             channel_delivered(&channel->machine, (uint64_t)n);
-        }
-        channel->local_blocked = ring_length(&channel->in) > 0;
+        channel->local_blocked = delivery_held(&channel->in) > 0;
     }
     if (channel_fin_due(&channel->machine)) {
         if (transport_shutdown_write(channel->local) != 0)
@@ -327,8 +318,8 @@ read_net(struct session_channel *channel)
     enum reason reason = REASON_NONE;
 
     switch (frame_reader_step(&channel->reader, channel->net, &channel->machine,
-                              &channel->in, loop_now_ms(channel->options.loop),
-                              &reason)) {
+                              &channel->in.ring,
+                              loop_now_ms(channel->options.loop), &reason)) {
     case FRAME_READ_SOME: break;
     case FRAME_READ_LOST: lose_net(channel); break;
     case FRAME_READ_RESET: break_off(channel, reason); break;
@@ -448,7 +439,7 @@ step(struct session_channel *channel, bool net_readable)
         !channel->local_lost)
         lose_local(channel);
     if (channel->local_lost && !channel->dropping &&
-        ring_length(&channel->in) > LEFTOVER_BYTES && !channel->failing)
+        delivery_held(&channel->in) > LEFTOVER_BYTES && !channel->failing)
         break_off(channel, channel->options.local_reason);
     if (channel->local_failed && !channel->local_lost && !channel->failing) {
         read_last_words(channel);
@@ -599,7 +590,7 @@ session_channel_new(const struct session_channel_options *options)
         (options->compress.mode != COMPRESSION_OFF &&
          channel->squeezer == NULL) ||
         ring_init(&channel->out, RING_FIRST_BYTES) != 0 ||
-        ring_init(&channel->in, RING_FIRST_BYTES) != 0) {
+        delivery_init(&channel->in, RING_FIRST_BYTES) != 0) {
         session_channel_free(channel);
         errno = ENOMEM;
         return NULL;
@@ -620,7 +611,7 @@ session_channel_free(struct session_channel *channel)
     squeezer_free(channel->squeezer);
     frame_reader_fini(&channel->reader);
     ring_fini(&channel->out);
-    ring_fini(&channel->in);
+    delivery_fini(&channel->in);
     free(channel);
 }
 
@@ -631,7 +622,7 @@ session_channel_set_local(struct session_channel *channel,
     channel->local = local;
     transport_on_ready(local, on_local_ready, channel);
     rearm(channel);
-    if (ring_length(&channel->in) > 0) {
+    if (delivery_held(&channel->in) > 0) {
         channel->local_blocked = true; /* delivered when the loop comes round */
         rearm(channel);
     } else if (channel_fin_due(&channel->machine)) {
@@ -668,7 +659,7 @@ session_channel_greet(struct session_channel *channel,
         close_net(channel, false);
     channel_greet(&channel->machine, position);
     position->pack_log = own_pack_log(channel);
-    ring_drop(&channel->in, channel->machine.in.delivered);
+    delivery_restart(&channel->in, channel->machine.in.delivered);
     channel->local_blocked = false;
 }
 
@@ -816,7 +807,7 @@ session_channel_verdict(const struct session_channel *channel, bool at_source)
     enum reason reason;
 
     memcpy(out.tail, channel->out_tail.bytes, sizeof out.tail);
-    memcpy(in.tail, channel->in_tail.bytes, sizeof in.tail);
+    memcpy(in.tail, channel->in.tail.bytes, sizeof in.tail);
     reason = at_source ? verdict_of(&out, &in) : verdict_of(&in, &out);
     if (reason == REASON_CANCELLED && channel->local_first != at_source)
         return REASON_DESTINATION_CLOSED; /* it went first */
