@@ -13,6 +13,12 @@ enum {
     DOUBLED_BYTES = 2 * BUFFER_BYTES,
 
     /*
+     * Enough for a QEMU that reads 32 KiB at a time to find much at each
+     * wake-up, and little enough to be in the processor's cache still.
+     */
+    QEMU_BYTES = 256 << 10,
+
+    /*
      * What is written but not sent waits here, where it can't be counted; the
      * rest waits in the ring.  A quarter MiB keeps a fast sender busy between
      * two wake-ups.
@@ -84,8 +90,8 @@ sockopt_tcp_bulk(int fd)
 void
 sockopt_qemu(int fd)
 {
-    if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES) != 0)
-        set_int(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES);
+    if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, QEMU_BYTES) != 0)
+        set_int(fd, SOL_SOCKET, SO_SNDBUF, QEMU_BYTES);
 }
 
 uint64_t

@@ -23,8 +23,8 @@ void sockopt_tcp_bulk(int fd);
 
 /**
  * sockopt_qemu(fd):
- * Set up a Unix socket to a QEMU: a large send buffer, so that the QEMU finds
- * much to read at each of its own wake-ups.
+ * Set up a Unix socket to a QEMU: a send buffer that lets the QEMU find much
+ * to read at each of its own wake-ups.
  */
 void sockopt_qemu(int fd);
 
