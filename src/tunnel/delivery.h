@@ -1,6 +1,7 @@
 /*
  * What has come for a local stream and is not written to it yet: received bytes
- * in a ring.
+ * in a pipe, which the kernel moves there and on without copying, and behind
+ * these in a ring.
  */
 #ifndef TUNNEL_DELIVERY_H
 #define TUNNEL_DELIVERY_H
@@ -10,14 +11,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "tunnel/pipe.h"
 #include "tunnel/ring.h"
 #include "tunnel/tail.h"
 
 struct transport;
 
 struct delivery {
+    struct pipe pipe;
     struct ring ring; /* the reader adds to its end */
-    struct tail tail; /* of what was written */
+    struct tail tail; /* of what left the ring */
+    bool may_splice;
 };
 
 /**
@@ -27,6 +31,29 @@ struct delivery {
  */
 int delivery_init(struct delivery *delivery, size_t ring_bytes);
 void delivery_fini(struct delivery *delivery);
+
+/**
+ * delivery_allow_splice(delivery):
+ * There is a new transport to read from, which may be able to splice.
+ */
+void delivery_allow_splice(struct delivery *delivery);
+
+/**
+ * delivery_splices(delivery):
+ * Return whether delivery_splice may be called: the pipe is empty, and so is
+ * the ring but for a little.
+ */
+bool delivery_splices(struct delivery *delivery);
+
+/**
+ * delivery_splice(delivery, from, bytes):
+ * Move what the ring has and then at most ${bytes} of ${from} to the pipe.
+ * Return the bytes that came from ${from}, 0 for its end; or -1 with errno set,
+ * EAGAIN if there are none now, EINVAL if it can't splice.  The tail does not
+ * have these bytes: the last of a stream have to come through the ring.
+ */
+ssize_t delivery_splice(struct delivery *delivery, struct transport *from,
+                        size_t bytes);
 
 /**
  * delivery_held(delivery):

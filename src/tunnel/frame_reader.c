@@ -243,16 +243,26 @@ read_once(struct reading *now, struct transport *transport, uint64_t now_ms,
     return take_staged(now);
 }
 
+bool
+frame_reader_leaves(const struct frame_reader *reader,
+                    const struct channel *channel, uint32_t least_bytes)
+{
+    return channel->in.expected >= least_bytes && reader->staged == 0 &&
+           unpacker_wants(reader->unpacker) == 0;
+}
+
 enum frame_read
 frame_reader_step(struct frame_reader *reader, struct transport *transport,
                   struct channel *channel, struct ring *ring, uint64_t now_ms,
-                  enum reason *reason)
+                  uint32_t leave, enum reason *reason)
 {
     struct reading now = { reader, channel, ring, REASON_NONE };
     enum frame_read result = take_staged(&now);
     bool more = true;
 
-    for (int i = 0; i < STEP_READS && more && result == FRAME_READ_SOME; i++)
+    for (int i = 0; i < STEP_READS && more && result == FRAME_READ_SOME &&
+                    !frame_reader_leaves(reader, channel, leave);
+         i++)
         result = read_once(&now, transport, now_ms, &more);
     *reason = now.reason;
     return result;

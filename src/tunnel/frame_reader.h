@@ -60,13 +60,23 @@ bool frame_reader_between(const struct frame_reader *reader,
                           const struct channel *channel);
 
 /**
- * frame_reader_step(reader, transport, channel, ring, now_ms, reason):
- * Read what there is, within a bound that keeps other channels going.  Payload
- * is added to ${ring}, which grows up to the channel's room.
+ * frame_reader_leaves(reader, channel, least_bytes):
+ * Return whether the next ${least_bytes} of the transport are payload as it is,
+ * so that somebody else may read them, and tell the channel.
+ */
+bool frame_reader_leaves(const struct frame_reader *reader,
+                         const struct channel *channel, uint32_t least_bytes);
+
+/**
+ * frame_reader_step(reader, transport, channel, ring, now_ms, leave, reason):
+ * Read what there is, within a bound that keeps other channels going, but stop
+ * where frame_reader_leaves says yes to ${leave} bytes.  Payload is added to
+ * ${ring}, which grows up to the channel's room.
  */
 enum frame_read frame_reader_step(struct frame_reader *reader,
                                   struct transport *transport,
                                   struct channel *channel, struct ring *ring,
-                                  uint64_t now_ms, enum reason *reason);
+                                  uint64_t now_ms, uint32_t leave,
+                                  enum reason *reason);
 
 #endif

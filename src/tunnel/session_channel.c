@@ -26,8 +26,8 @@
  *
  *   local stream   -> out ring   while the window has room (carry_local)
  *   out ring       -> transport  as frames (frame_writer)
- *   transport      -> in ring    always: the peer keeps to our room
- *   in ring        -> local      while it takes bytes (deliver)
+ *   transport      -> in         always: the peer keeps to our room
+ *   in             -> local      while it takes bytes (deliver)
  *
  * A local stream that fails still gets its last words through: what it said
  * is read to its end and sent before the RESET.
@@ -43,6 +43,14 @@ enum {
      */
     ACK_BYTES = 128 << 10,
     ACK_MS = 5,
+
+    /*
+     * Payload that is worth to be spliced.  The last bytes of a frame are
+     * copied with the next header, since the last ones of a stream are looked
+     * at (see verdict.h).
+     */
+    SPLICE_BYTES = 32 << 10,
+    COPIED_BYTES = 64,
 
     /* What a QEMU that is done may leave behind is the end of a packet. */
     LEFTOVER_BYTES = 64 << 10,
@@ -311,15 +319,63 @@ look_at_link(struct session_channel *channel, uint64_t acked)
     squeezer_look(channel->squeezer, now, &look);
 }
 
+/* Payload may go on without being copied, as long as nothing holds it up. */
+static bool
+may_splice(struct session_channel *channel)
+{
+    return channel->local != NULL && !channel->local_failed &&
+           !channel->local_blocked && !channel->dropping &&
+           delivery_splices(&channel->in);
+}
+
+/* Return whether there may be more. */
+static bool
+splice_payload(struct session_channel *channel, enum frame_read *result)
+{
+    size_t wanted = channel->machine.in.expected - COPIED_BYTES;
+    ssize_t n = delivery_splice(&channel->in, channel->net, wanted);
+
+    if (n > 0) {
+        channel_heard(&channel->machine, loop_now_ms(channel->options.loop));
+        channel_payload(&channel->machine, (uint32_t)n);
+    } else if (n == 0 || (errno != EAGAIN && errno != EINVAL)) {
+        errno = n < 0 ? errno : 0;
+        *result = FRAME_READ_LOST;
+        return false;
+    }
+    wanted -= n > 0 ? (size_t)n : 0;
+    deliver(channel); /* what was ahead, at least */
+    return wanted == 0;
+}
+
+static enum frame_read
+read_frames(struct session_channel *channel, enum reason *reason)
+{
+    enum frame_read result = FRAME_READ_SOME;
+    bool more = true;
+
+    for (int turn = 0; turn < STEP_TURNS && more; turn++) {
+        uint32_t leave = may_splice(channel) ? SPLICE_BYTES : UINT32_MAX;
+
+        result = frame_reader_step(&channel->reader, channel->net,
+                                   &channel->machine, &channel->in.ring,
+                                   loop_now_ms(channel->options.loop), leave,
+                                   reason);
+        more =
+            result == FRAME_READ_SOME &&
+            frame_reader_leaves(&channel->reader, &channel->machine, leave) &&
+            splice_payload(channel, &result);
+    }
+    return result;
+}
+
 static void
 read_net(struct session_channel *channel)
 {
     uint64_t acked = channel->machine.out.acked;
     enum reason reason = REASON_NONE;
 
-    switch (frame_reader_step(&channel->reader, channel->net, &channel->machine,
-                              &channel->in.ring,
-                              loop_now_ms(channel->options.loop), &reason)) {
+    switch (read_frames(channel, &reason)) {
     case FRAME_READ_SOME: break;
     case FRAME_READ_LOST: lose_net(channel); break;
     case FRAME_READ_RESET: break_off(channel, reason); break;
@@ -698,6 +754,7 @@ session_channel_attach(struct session_channel *channel,
     channel->told_finished = false;
     frame_reader_init(&channel->reader, early, early_bytes);
     frame_writer_init(&channel->writer, channel->squeezer);
+    delivery_allow_splice(&channel->in);
     agree_on_packing(channel, peer->pack_log);
     transport_on_ready(transport, on_net_ready, channel);
     rearm(channel);

@@ -166,7 +166,7 @@ end_read(struct end *end, enum reason *reason)
 
     *reason = REASON_NONE;
     result = frame_reader_step(&end->reader, end->transport, &end->channel,
-                               &end->in, 0, reason);
+                               &end->in, 0, UINT32_MAX, reason);
     ring_release(&end->out, end->channel.out.acked);
     return result;
 }
