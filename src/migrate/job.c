@@ -82,6 +82,14 @@ on_timeout(void *arg)
 }
 
 static void
+on_ended(void *arg)
+{
+    struct job *job = arg;
+
+    job->options.on_done(job->options.arg, job->status);
+}
+
+static void
 init_progress(struct job *job)
 {
     const struct job_config *config = job->options.config;
@@ -121,7 +129,8 @@ job_init(struct job *job, struct loop *loop, const struct job_options *options,
     init_progress(job);
     job->output = output_new(options->json, options->terminal);
     job->timeout = timer_new(loop, on_timeout, job);
-    if (job->output == NULL || job->timeout == NULL)
+    job->ended = timer_new(loop, on_ended, job);
+    if (job->output == NULL || job->timeout == NULL || job->ended == NULL)
         return -1;
     job->qmp = qmp_new(loop, &qmp);
     return job->qmp != NULL ? 0 : -1;
@@ -147,6 +156,8 @@ job_fini(struct job *job)
     stop(job);
     timer_free(job->timeout);
     job->timeout = NULL;
+    timer_free(job->ended);
+    job->ended = NULL;
     output_free(job->output);
     job->output = NULL;
 }
@@ -162,8 +173,8 @@ give_up(struct job *job)
                         : "; nothing was started");
 }
 
-void
-job_ask(struct job *job, const char *name, json_t *arguments,
+int
+job_try(struct job *job, const char *name, json_t *arguments,
         void (*on_reply)(void *owner, const struct qmp_reply *reply))
 {
     const struct qmp_command command = {
@@ -177,10 +188,16 @@ job_ask(struct job *job, const char *name, json_t *arguments,
     int error = errno;
 
     json_decref(arguments);
-    if (sent != 0) {
-        errno = error;
+    errno = error;
+    return sent;
+}
+
+void
+job_ask(struct job *job, const char *name, json_t *arguments,
+        void (*on_reply)(void *owner, const struct qmp_reply *reply))
+{
+    if (job_try(job, name, arguments, on_reply) != 0)
         give_up(job);
-    }
 }
 
 static void
@@ -210,6 +227,8 @@ start_apply(struct job *job, bool check_only)
         .arg = job,
     };
 
+    if (job->over)
+        return;
     job->apply = apply_new(&options);
     if (job->apply == NULL)
         give_up(job);
@@ -266,6 +285,8 @@ on_update(void *arg, const struct migration *migration, bool whole)
         output_status(job->output, &job->progress);
         job->hooks.on_status(job->hooks.owner);
     }
+    if (job->over)
+        return;
     if (whole && job->options.config->side == JOB_SENDS &&
         !migration_is_over(migration->status))
         output_progress(job->output, &job->progress);
@@ -282,6 +303,8 @@ job_follow(struct job *job, uint64_t interval_ms)
         .arg = job,
     };
 
+    if (job->over)
+        return;
     job->follow = follow_new(job->loop, &options);
     if (job->follow == NULL)
         give_up(job);
@@ -320,6 +343,7 @@ job_done(struct job *job, enum exit_status status, const char *format, ...)
     if (job->over)
         return;
     job->over = true;
+    job->status = status;
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
@@ -336,5 +360,6 @@ job_done(struct job *job, enum exit_status status, const char *format, ...)
     };
     output_result(job->output, &result);
     stop(job);
-    job->options.on_done(job->options.arg, status);
+    job->hooks.on_over(job->hooks.owner);
+    timer_start(job->ended, 0);
 }

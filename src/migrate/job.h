@@ -25,7 +25,9 @@ struct job_options {
 
     /**
      * on_done(arg, status):
-     * The end; a line has said why.  The callback may free the job.
+     * The end; a line has said why.  Called from the loop, when nothing else of
+     * the job is at work, and once, unless the job is freed before.  The
+     * callback may free the job; one that is not freed does nothing any more.
      */
     void (*on_done)(void *arg, enum exit_status status);
     void *arg;
@@ -43,6 +45,7 @@ struct job_hooks {
     void (*on_update)(void *owner, bool whole); /* see follow.h */
     void (*on_end)(void *owner, enum qmp_end end, const char *why);
     void (*on_timeout)(void *owner); /* NULL if there is no time limit */
+    void (*on_over)(void *owner);    /* it is: stop, on_done follows */
     void *owner;
 };
 
@@ -55,12 +58,14 @@ struct job {
     struct apply *apply;
     struct follow *follow;
     struct timer *timeout;
+    struct timer *ended;             /* calls on_done */
     const struct settings *settings; /* the config's, unless the owner has set
                                         others */
     struct progress progress;
-    bool begun;        /* QEMU was told to migrate */
-    bool over;         /* on_done was called */
-    char runstate[32]; /* as it was last seen; "" if it was not */
+    enum exit_status status; /* once it is over */
+    bool begun;              /* QEMU was told to migrate */
+    bool over;               /* see job_done */
+    char runstate[32];       /* as it was last seen; "" if it was not */
     struct qmp_version version;
     char unknown_said[40]; /* the status of that kind that a line told of */
 };
@@ -84,23 +89,33 @@ void job_ask(struct job *job, const char *name, json_t *arguments,
              void (*on_reply)(void *owner, const struct qmp_reply *reply));
 
 /**
+ * job_try(job, name, arguments, on_reply):
+ * The same, but if it can't be sent the job goes on: a connection that has
+ * ended says so by itself.  Return 0, or -1 with errno set.
+ */
+int job_try(struct job *job, const char *name, json_t *arguments,
+            void (*on_reply)(void *owner, const struct qmp_reply *reply));
+
+/**
  * job_apply(job):
  * job_check_settings(job):
  * Give QEMU the settings, or see whether it has them, and call on_applied; if
- * that fails, the job ends.
+ * that fails, the job ends.  When it has ended, nothing happens.
  */
 void job_apply(struct job *job);
 void job_check_settings(struct job *job);
 
 /**
  * job_begin(job):
- * QEMU is being told to migrate: time counts from here.
+ * QEMU is being told to migrate: time counts from here.  Not for a job that has
+ * ended.
  */
 void job_begin(struct job *job);
 
 /**
  * job_follow(job, interval_ms):
- * Follow the migration that QEMU has begun.
+ * Follow the migration that QEMU has begun; if that fails, the job ends.  When
+ * it has ended, nothing happens.
  */
 void job_follow(struct job *job, uint64_t interval_ms);
 
@@ -118,7 +133,11 @@ const char *job_result_name(enum exit_status status);
 
 /**
  * job_done(job, status, format, ...):
- * Say how it ended, and end.  Only the last statement of a callback may do so.
+ * Say how it ended, and end: job->over is true from now on, and the second end
+ * and all that follow are left out.  The connection to QEMU and what hangs on
+ * it are gone when this returns, and whatever on_over has ended; the job itself
+ * stays until on_done, so that who called may still look at job->over.  After a
+ * call that may end the job, look at that before doing anything else.
  */
 void job_done(struct job *job, enum exit_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

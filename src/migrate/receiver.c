@@ -227,11 +227,29 @@ on_first_runstate(void *owner, const struct qmp_reply *reply)
         job_ask(job, "query-migrate", NULL, on_migration);
 }
 
+/* What came of it, to those who asked for the release. */
+static void
+answer_rings(struct receiver *receiver)
+{
+    enum exit_status status = STATUS_UNKNOWN;
+
+    if (receiver->handover.state == DESTINATION_EMPTY)
+        status = STATUS_FAILED;
+    else if (receiver->handover.state == DESTINATION_TAKEN &&
+             receiver->job.status == STATUS_DONE)
+        status = STATUS_DONE;
+    doorbell_answer(receiver->doorbell, status);
+}
+
 static void
 on_ring(void *arg)
 {
     struct receiver *receiver = arg;
 
+    if (receiver->job.over) {
+        answer_rings(receiver);
+        return;
+    }
     log_info("VM: somebody here asks to release it");
     if (receiver->together && receiver->job.begun)
         receiver_step(receiver, DESTINATION_RELEASE);
@@ -307,6 +325,8 @@ receiver_cancel(struct receiver *receiver)
 {
     struct job *job = &receiver->job;
 
+    if (job->over)
+        return;
     if (receiver->recover != RECOVER_NOTHING) {
         job_done(
             job, STATUS_UNKNOWN,
@@ -328,34 +348,25 @@ receiver_cancel(struct receiver *receiver)
 }
 
 static void
-on_done(void *arg, enum exit_status status)
+on_over(void *owner)
 {
-    struct receiver *receiver = arg;
-    struct job_options options = receiver->options;
+    struct receiver *receiver = owner;
 
     partner_talk_free(receiver->talk);
     receiver->talk = NULL;
     gather_free(receiver->gather);
     receiver->gather = NULL;
-    if (receiver->handover.state == DESTINATION_TAKEN)
-        doorbell_answer(receiver->doorbell,
-                        status == STATUS_DONE ? STATUS_DONE : STATUS_UNKNOWN);
-    else
-        doorbell_answer(receiver->doorbell,
-                        receiver->handover.state == DESTINATION_EMPTY
-                            ? STATUS_FAILED
-                            : STATUS_UNKNOWN);
+    answer_rings(receiver);
+    teller_end(receiver->teller);
     timer_stop(receiver->leave);
     timer_stop(receiver->seek);
     timer_stop(receiver->again);
-    options.on_done(options.arg, status);
 }
 
 struct receiver *
 receiver_new(struct loop *loop, const struct job_options *options)
 {
     struct receiver *receiver = calloc(1, sizeof *receiver);
-    struct job_options own = *options;
     const struct job_hooks hooks = {
         .on_ready = on_ready,
         .on_applied = on_applied,
@@ -365,6 +376,7 @@ receiver_new(struct loop *loop, const struct job_options *options)
         .on_update = on_update,
         .on_end = receiver_on_end,
         .on_timeout = on_timeout,
+        .on_over = on_over,
         .owner = receiver,
     };
 
@@ -372,8 +384,6 @@ receiver_new(struct loop *loop, const struct job_options *options)
         return NULL;
     receiver->options = *options;
     job_command(options->config, receiver->command);
-    own.on_done = on_done;
-    own.arg = receiver;
     receiver->leave_for = -1;
     receiver->again = timer_new(loop, receiver_on_again, receiver);
     receiver->leave = timer_new(loop, receiver_on_leave, receiver);
@@ -381,7 +391,7 @@ receiver_new(struct loop *loop, const struct job_options *options)
     receiver->teller = teller_new(loop, receiver_handover_told, receiver);
     if (receiver->again == NULL || receiver->leave == NULL ||
         receiver->seek == NULL || receiver->teller == NULL ||
-        job_init(&receiver->job, loop, &own, &hooks) != 0) {
+        job_init(&receiver->job, loop, options, &hooks) != 0) {
         receiver_free(receiver);
         return NULL;
     }

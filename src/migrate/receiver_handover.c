@@ -26,7 +26,6 @@
 #include "wire/progress_text.h"
 
 enum {
-    REPLY_MS = 10000,
     AGAIN_MS = 5, /* each is downtime */
     FAREWELL_MS = 5000,
     SOON_MS = 200,
@@ -38,16 +37,8 @@ static void
 ask_qemu(struct receiver *receiver, const char *name, json_t *arguments,
          void (*on_reply)(void *arg, const struct qmp_reply *reply))
 {
-    const struct qmp_command command = { .name = name,
-                                         .arguments = arguments,
-                                         .timeout_ms = REPLY_MS,
-                                         .on_reply = on_reply,
-                                         .arg = receiver };
-
-    /* A connection that has ended says so by itself. */
-    if (qmp_execute(receiver->job.qmp, &command) != 0)
+    if (job_try(&receiver->job, name, arguments, on_reply) != 0)
         log_debug("QMP: %s can't be sent", name);
-    json_decref(arguments);
 }
 
 static void
@@ -346,9 +337,11 @@ void
 receiver_on_leave(void *arg)
 {
     struct receiver *receiver = arg;
-    struct handover_acts acts =
-        handover_destination_step(&receiver->handover, DESTINATION_LEAVE);
+    struct handover_acts acts;
 
+    if (receiver->job.over)
+        return;
+    acts = handover_destination_step(&receiver->handover, DESTINATION_LEAVE);
     if (receiver->handover.state != DESTINATION_QUITTING) /* its own words */
         teller_tell_now(receiver->teller, acts.tell);
     finish(receiver, acts.status);
@@ -361,7 +354,7 @@ receiver_handover_told(void *arg, enum handover_tell tell)
 {
     struct receiver *receiver = arg;
 
-    if (tell != TELL_TWO_GUESTS && tell != TELL_RECOVER)
+    if (receiver->job.over || (tell != TELL_TWO_GUESTS && tell != TELL_RECOVER))
         return;
     receiver->instructed = true;
     watch_leave(receiver);

@@ -73,7 +73,7 @@ on_incoming(void *owner, const struct qmp_reply *reply)
     else
         log_info("QEMU: waits for the VM at %s", receiver_unix_path(receiver));
     receiver_follow(receiver);
-    if (receiver->together)
+    if (receiver->together && !receiver->job.over)
         receiver_prepared(receiver);
 }
 

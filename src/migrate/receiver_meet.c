@@ -94,20 +94,14 @@ receiver_mark(struct receiver *receiver, const char *what)
     const char *id =
         receiver->talk != NULL ? partner_talk_id(receiver->talk) : "";
     char name[MARK_NAME_MAX];
-    json_t *arguments;
-    struct qmp_command command = { .name = "object-add",
-                                   .timeout_ms = 10000,
-                                   .on_reply = on_marked,
-                                   .arg = receiver };
 
     if (id[0] == '\0')
         id = receiver->id[0] != '\0' ? receiver->id : MARK_ALONE;
     snprintf(name, sizeof name, MARK_PREFIX "%s%s", id, what);
-    arguments = json_pack("{s:s, s:s}", "qom-type", "rng-builtin", "id", name);
-    command.arguments = arguments;
-    if (qmp_execute(receiver->job.qmp, &command) != 0)
+    if (job_try(&receiver->job, "object-add",
+                json_pack("{s:s, s:s}", "qom-type", "rng-builtin", "id", name),
+                on_marked) != 0)
         log_warnx("QMP: object-add can't be sent");
-    json_decref(arguments);
     if (strcmp(what, MARK_STARTED) != 0)
         memcpy(receiver->mark, name, sizeof name);
 }
@@ -353,6 +347,8 @@ receiver_talk_open(struct receiver *receiver)
         .arg = receiver,
     };
 
+    if (receiver->job.over)
+        return false;
     receiver->talk = partner_talk_new(&options);
     if (receiver->talk == NULL)
         job_done(&receiver->job, STATUS_FAILED, "migration: out of memory");

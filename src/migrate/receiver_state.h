@@ -215,7 +215,7 @@ void receiver_know_partner(struct receiver *receiver);
 /**
  * receiver_talk_open(receiver):
  * Attach to the tunnel.  Return whether that could be begun; if not, the job
- * ends.
+ * has ended.
  */
 bool receiver_talk_open(struct receiver *receiver);
 

@@ -58,11 +58,25 @@ on_applied(void *owner)
         sender_begin(sender);
 }
 
+/* What came of it, to those who asked for the release. */
+static void
+answer_rings(struct sender *sender)
+{
+    const struct handover_source *handover = &sender->handover;
+    bool kept = handover->state == SOURCE_KEPT && !handover->two;
+
+    doorbell_answer(sender->doorbell, kept ? STATUS_DONE : STATUS_UNKNOWN);
+}
+
 static void
 on_ring(void *arg)
 {
     struct sender *sender = arg;
 
+    if (sender->job.over) {
+        answer_rings(sender);
+        return;
+    }
     log_info("VM: somebody here asks to release it");
     if (sender->planned)
         sender_step(sender, SOURCE_RELEASE);
@@ -160,6 +174,8 @@ sender_stop(struct sender *sender, enum exit_status status)
 {
     struct job *job = &sender->job;
 
+    if (job->over)
+        return false;
     if (sender->together && sender->unsure) {
         log_info("migration: looks first whether it is about to be in "
                  "postcopy");
@@ -189,6 +205,8 @@ on_later(void *arg)
 {
     struct sender *sender = arg;
 
+    if (sender->job.over)
+        return;
     if (sender->options.config->recover)
         sender_recover_late(sender);
     else if (sender->options.config->cancel)
@@ -212,6 +230,8 @@ sender_cancel(struct sender *sender)
 {
     struct job *job = &sender->job;
 
+    if (job->over)
+        return;
     if (sender->recover == RECOVER_FINDING) {
         job_done(job, STATUS_CANCELLED,
                  "migration: interrupted before it was resumed: it still waits "
@@ -233,10 +253,9 @@ sender_cancel(struct sender *sender)
 
 /* A partner that has been told the plan does not wait for what never begins. */
 static void
-on_done(void *arg, enum exit_status status)
+on_over(void *owner)
 {
-    struct sender *sender = arg;
-    struct job_options options = sender->options;
+    struct sender *sender = owner;
 
     if (sender->planned && sender->talk != NULL &&
         sender->handover.state == SOURCE_BEFORE)
@@ -245,14 +264,16 @@ on_done(void *arg, enum exit_status status)
             &(struct partner_message){
                 .type = PARTNER_KEPT,
                 .running = strcmp(sender->job.runstate, "running") == 0 });
-    doorbell_answer(sender->doorbell, sender->handover.state == SOURCE_KEPT &&
-                                              !sender->handover.two
-                                          ? STATUS_DONE
-                                          : STATUS_UNKNOWN);
+    answer_rings(sender);
     partner_talk_free(sender->talk);
     sender->talk = NULL;
     gather_free(sender->gather);
     sender->gather = NULL;
+    listen_wait_free(sender->wait);
+    sender->wait = NULL;
+    teller_end(sender->teller);
+    timer_stop(sender->resume);
+    timer_stop(sender->silence);
     timer_stop(sender->leave);
     timer_stop(sender->seek);
     timer_stop(sender->patience);
@@ -261,14 +282,12 @@ on_done(void *arg, enum exit_status status)
     timer_stop(sender->policy);
     timer_stop(sender->later);
     timer_stop(sender->cont_again);
-    options.on_done(options.arg, status);
 }
 
 struct sender *
 sender_new(struct loop *loop, const struct job_options *options)
 {
     struct sender *sender = calloc(1, sizeof *sender);
-    struct job_options own = *options;
     const struct job_hooks hooks = {
         .on_ready = on_ready,
         .on_applied = on_applied,
@@ -276,6 +295,7 @@ sender_new(struct loop *loop, const struct job_options *options)
         .on_status = sender_on_status,
         .on_update = sender_on_update,
         .on_end = on_end,
+        .on_over = on_over,
         .owner = sender,
     };
 
@@ -283,8 +303,6 @@ sender_new(struct loop *loop, const struct job_options *options)
         return NULL;
     sender->options = *options;
     job_command(options->config, sender->command);
-    own.on_done = on_done;
-    own.arg = sender;
     sender->leave_for = -1;
     sender->resume = timer_new(loop, on_resume_timer, sender);
     sender->silence = timer_new(loop, on_silence_timer, sender);
@@ -303,7 +321,7 @@ sender_new(struct loop *loop, const struct job_options *options)
         sender->numbers == NULL || sender->policy == NULL ||
         sender->later == NULL || sender->cont_again == NULL ||
         sender->teller == NULL ||
-        job_init(&sender->job, loop, &own, &hooks) != 0) {
+        job_init(&sender->job, loop, options, &hooks) != 0) {
         sender_free(sender);
         return NULL;
     }

@@ -38,9 +38,12 @@ sender_attaches(const struct sender *sender)
            config->cancel;
 }
 
+/* The machine may have ended the job. */
 static void
 go_on(struct sender *sender)
 {
+    if (sender->job.over)
+        return;
     sender->planned = true;
     sender->prepared = true;
     sender->was_running = sender->runs;
@@ -83,6 +86,8 @@ sender_attach_update(struct sender *sender)
     sender->wish = STATUS_DONE;
     if (!split)
         sender_step(sender, SOURCE_QEMU_REFUSED);
+    if (sender->job.over)
+        return true;
     return wish != STATUS_DONE && sender_stop(sender, wish);
 }
 
@@ -103,7 +108,8 @@ on_capabilities(void *owner, const struct qmp_reply *reply)
                             : SOURCE_QEMU_MOVING);
     sender_follow(sender);
     go_on(sender);
-    sender_policy_attach(sender, reply->value);
+    if (!sender->job.over)
+        sender_policy_attach(sender, reply->value);
 }
 
 /* Whoever paused it knows what it is: to keep it could cost its copy at the

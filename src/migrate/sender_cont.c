@@ -7,7 +7,7 @@
 #include "io/timer.h"
 #include "migrate/sender_state.h"
 
-enum { REPLY_MS = 10000, AGAIN_MS = 100, TRIES_MAX = 50 };
+enum { AGAIN_MS = 100, TRIES_MAX = 50 };
 
 static void
 on_reply(void *owner, const struct qmp_reply *reply)
@@ -27,13 +27,8 @@ void
 sender_cont_again(void *arg)
 {
     struct sender *sender = arg;
-    const struct qmp_command command = { .name = "cont",
-                                         .timeout_ms = REPLY_MS,
-                                         .on_reply = on_reply,
-                                         .arg = sender };
 
-    /* A connection that has ended says so by itself. */
-    if (qmp_execute(sender->job.qmp, &command) != 0)
+    if (job_try(&sender->job, "cont", NULL, on_reply) != 0)
         log_warnx("QMP: cont can't be sent");
 }
 

@@ -24,7 +24,6 @@
 #include "wire/send_outcome.h"
 
 enum {
-    REPLY_MS = 10000,
     KEPT_MS = 10000,
     ALONE_MS = 5000,
     ASKED_BACK_MS = 60000,
@@ -36,13 +35,7 @@ static void
 tell_qemu(struct sender *sender, const char *name,
           void (*on_reply)(void *arg, const struct qmp_reply *reply))
 {
-    const struct qmp_command command = { .name = name,
-                                         .timeout_ms = REPLY_MS,
-                                         .on_reply = on_reply,
-                                         .arg = sender };
-
-    /* A connection that has ended says so by itself. */
-    if (qmp_execute(sender->job.qmp, &command) != 0)
+    if (job_try(&sender->job, name, NULL, on_reply) != 0)
         log_warnx("QMP: %s can't be sent", name);
 }
 
@@ -296,6 +289,8 @@ sender_on_leave(void *arg)
     struct sender *sender = arg;
     struct handover_acts acts;
 
+    if (sender->job.over)
+        return;
     acts = handover_source_step(&sender->handover, SOURCE_LEAVE);
     say(sender, acts.say);
     if (!sender->instructed && acts.tell != TELL_NOTHING) {
@@ -311,7 +306,7 @@ sender_handover_told(void *arg, enum handover_tell tell)
 {
     struct sender *sender = arg;
 
-    if (tell == TELL_SEE_DESTINATION)
+    if (sender->job.over || tell == TELL_SEE_DESTINATION)
         return;
     sender->instructed = true;
     watch_leave(sender);

@@ -78,6 +78,8 @@ on_objects(void *owner, const struct qmp_reply *reply)
             job_ask(&sender->job, "object-del",
                     json_pack("{s:o}", "id", mark_name(id)), on_deleted);
     }
+    if (sender->job.over) /* and so is the talk */
+        return;
     job_ask(&sender->job, "object-add",
             json_pack("{s:s, s:o}", "qom-type", MARK_TYPE, "id",
                       mark_name(partner_talk_id(sender->talk))),

@@ -223,6 +223,8 @@ sender_talk_open(struct sender *sender)
         .arg = sender,
     };
 
+    if (sender->job.over)
+        return false;
     sender->talk = partner_talk_new(&options);
     if (sender->talk == NULL)
         job_done(&sender->job, STATUS_FAILED, "migration: out of memory");

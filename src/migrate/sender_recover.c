@@ -30,6 +30,8 @@ sender_recover_up(struct sender *sender, bool partner)
     sender->prepared = true;
     handover_source_init(&sender->handover, RUN_UNKNOWN);
     sender_step(sender, SOURCE_QEMU_BROKEN);
+    if (sender->job.over)
+        return;
     if (!partner)
         log_info("migration: waits for mig-recv --recover at the destination");
     timer_start(sender->later, sender->options.config->wait_ms);

@@ -414,7 +414,7 @@ bool sender_stop(struct sender *sender, enum exit_status status);
 /**
  * sender_talk_open(sender):
  * Attach to the tunnel.  Return whether that could be begun; if not, the job
- * ends.
+ * has ended.
  */
 bool sender_talk_open(struct sender *sender);
 

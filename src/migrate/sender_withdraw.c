@@ -30,6 +30,8 @@ begin(struct sender *sender)
     job_begin(&sender->job);
     sender_step(sender, SOURCE_QEMU_MOVING);
     sender_follow(sender);
+    if (sender->job.over)
+        return;
     if (!sender->options.config->standalone) {
         if (!sender_talk_open(sender))
             return;

@@ -106,10 +106,16 @@ teller_tell_now(struct teller *teller, enum handover_tell tell)
 }
 
 void
-teller_partner_came(struct teller *teller)
+teller_end(struct teller *teller)
 {
     if (is_about_hearing(teller->next))
         timer_stop(teller->timer);
+}
+
+void
+teller_partner_came(struct teller *teller)
+{
+    teller_end(teller);
     if (is_about_hearing(teller->last))
         teller->last = TELL_NOTHING;
 }

@@ -41,6 +41,12 @@ void teller_tell(struct teller *teller, enum handover_tell tell);
 void teller_tell_now(struct teller *teller, enum handover_tell tell);
 
 /**
+ * teller_end(teller):
+ * There is nothing more to come: what might not have lasted is not told.
+ */
+void teller_end(struct teller *teller);
+
+/**
  * teller_partner_came(teller):
  * It is heard: what has not been told yet need not be.
  */
