@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pty.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -23,7 +24,7 @@ begin(struct progress *progress, uint64_t now_ms)
 
     migration_parse(&migration, NULL);
     migration.status = MIGRATION_ACTIVE;
-    strcpy(migration.status_name, "active");
+    snprintf(migration.status_name, sizeof migration.status_name, "active");
     migration.transferred_bytes = 1024;
     migration.remaining_bytes = 50;
     migration.total_bytes = 100;
@@ -157,7 +158,8 @@ a_reader_that_stalls_gets_what_matters_later(void **state)
     output_status(output, &progress);
     for (int i = 0; i < 1000; i++)
         output_progress(output, &progress);
-    strcpy(progress.migration.status_name, "device");
+    snprintf(progress.migration.status_name,
+             sizeof progress.migration.status_name, "device");
     output_status(output, &progress);
     output_flush(output);
     drain(ends[0], filled);

@@ -229,7 +229,8 @@ in_postcopy_a_timeout_is_only_told(void **state)
     /* One that this program does not know. */
     trial_begin(on_timeout(ON_TIMEOUT_CANCEL));
     trial.update.status = MIGRATION_UNKNOWN;
-    strcpy(trial.update.status_name, "postcopy-new");
+    snprintf(trial.update.status_name, sizeof trial.update.status_name,
+             "postcopy-new");
     assert_int_equal(at(TIMEOUT_MS), CONVERGENCE_NOTHING);
     assert_quiet();
 }

@@ -232,7 +232,7 @@ what_is_no_ram_block_is_passed_over(void **state)
          length < RAM_BLOCK_NAME_MAX + 2; length++) {
         const char *at = text;
         memset(text, 'n', length);
-        strcpy(text + length, " 4 KiB 0x1 0x2 0x3");
+        snprintf(text + length, sizeof text - length, " 4 KiB 0x1 0x2 0x3");
         assert_int_equal(ram_blocks_next(&at, &block),
                          length < RAM_BLOCK_NAME_MAX);
     }
@@ -276,8 +276,9 @@ too_many_nics_are_cut(void **state)
 
     (void)state;
     for (int i = 0; i < 65; i++)
-        used += (size_t)sprintf(text + used,
-                                "n%d: index=0,type=nic,model=e,macaddr=x\n", i);
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used,
+                             "n%d: index=0,type=nic,model=e,macaddr=x\n", i);
     json_t *facts = from_text(facts_network, text);
     assert_true(json_is_true(json_object_get(facts, "cut")));
     assert_int_equal(json_array_size(json_object_get(facts, "nics")), 64);

@@ -149,13 +149,15 @@ more_nics_than_there_is_room_for_are_told(void **state)
 
     (void)state;
     for (int i = 0; i < NETWORK_NICS_MAX; i++)
-        used += (size_t)sprintf(
-            text + used, "n%d: index=0,type=nic,model=e,macaddr=%d\n", i, i);
+        used += (size_t)snprintf(text + used, sizeof text - used,
+                                 "n%d: index=0,type=nic,model=e,macaddr=%d\n",
+                                 i, i);
     network_info_parse(&info, text);
     assert_int_equal(info.count, NETWORK_NICS_MAX);
     assert_false(info.cut);
-    sprintf(text + used, "more: index=0,type=nic,model=e,macaddr=x\n"
-                         " \\ b: index=0,type=tap,\n");
+    snprintf(text + used, sizeof text - used,
+             "more: index=0,type=nic,model=e,macaddr=x\n"
+             " \\ b: index=0,type=tap,\n");
     network_info_parse(&info, text);
     assert_int_equal(info.count, NETWORK_NICS_MAX);
     assert_true(info.cut);
@@ -165,16 +167,17 @@ more_nics_than_there_is_room_for_are_told(void **state)
 static void
 a_long_text_is_cut(void **state)
 {
-    char text[1200];
+    enum { LENGTH_MAX = 130 };
+    char text[1200], name[LENGTH_MAX + 1], data[LENGTH_MAX + 1];
 
     (void)state;
-    for (size_t length = 126; length <= 130; length++) {
-        int used = sprintf(text, "n: index=0,type=nic,model=e,macaddr=x\n \\ ");
-        memset(text + used, 'b', length);
-        used += (int)length;
-        used += sprintf(text + used, ": index=0,type=tap,");
-        memset(text + used, 'i', length);
-        text[used + (int)length] = '\0';
+    memset(name, 'b', sizeof name);
+    memset(data, 'i', sizeof data);
+    for (size_t length = 126; length <= LENGTH_MAX; length++) {
+        snprintf(text, sizeof text,
+                 "n: index=0,type=nic,model=e,macaddr=x\n"
+                 " \\ %.*s: index=0,type=tap,%.*s",
+                 (int)length, name, (int)length, data);
         network_info_parse(&info, text);
         assert_int_equal(info.count, 1);
         assert_int_equal(strlen(info.nics[0].backend_name),

@@ -280,12 +280,13 @@ nesting_is_bounded(void **state)
     for (int more = 0; more < 2; more++) {
         int depth = PARTNER_DEPTH_MAX - 1 + more;
         struct partner_message message;
-        char *at =
-            text + sprintf(text, "{\"type\":\"facts\",\"facts\":{\"a\":");
+        char inner[2 * PARTNER_DEPTH_MAX + 1];
 
-        memset(at, '[', (size_t)depth);
-        memset(at + depth, ']', (size_t)depth);
-        strcpy(at + 2 * depth, "}}");
+        memset(inner, '[', (size_t)depth);
+        memset(inner + depth, ']', (size_t)depth);
+        inner[2 * depth] = '\0';
+        snprintf(text, sizeof text, "{\"type\":\"facts\",\"facts\":{\"a\":%s}}",
+                 inner);
         if (more == 0) {
             assert_int_equal(parse(&message, text), REASON_NONE);
             partner_fini(&message);
@@ -300,11 +301,12 @@ static char *
 progress_of(size_t length)
 {
     static const char head[] = "{\"type\":\"progress\",\"progress\":{\"a\":\"";
+    static const char tail[] = "\"}}";
     char *text = malloc(length + 1);
 
     memset(text, 'x', length);
     memcpy(text, head, sizeof head - 1);
-    strcpy(text + length - 3, "\"}}");
+    memcpy(text + length + 1 - sizeof tail, tail, sizeof tail);
     return text;
 }
 

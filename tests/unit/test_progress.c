@@ -1,6 +1,7 @@
 /* How a migration comes along, in numbers. */
 #include "wire/progress.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "support_test.h"
@@ -17,7 +18,7 @@ sample(int64_t sent_mib, int64_t left_mib)
 
     migration_parse(&migration, NULL);
     migration.status = MIGRATION_ACTIVE;
-    strcpy(migration.status_name, "active");
+    snprintf(migration.status_name, sizeof migration.status_name, "active");
     migration.transferred_bytes = sent_mib * MIB;
     migration.remaining_bytes = left_mib * MIB;
     migration.total_bytes = 100LL * MIB;

@@ -1,6 +1,7 @@
 /* A migration's progress in words, and as JSON. */
 #include "wire/progress_text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "support_test.h"
@@ -15,7 +16,7 @@ running(void)
 
     migration_parse(&migration, NULL);
     migration.status = MIGRATION_ACTIVE;
-    strcpy(migration.status_name, "active");
+    snprintf(migration.status_name, sizeof migration.status_name, "active");
     migration.transferred_bytes = 100LL * MIB;
     migration.remaining_bytes = 50LL * MIB;
     migration.total_bytes = 200LL * MIB;

@@ -1,6 +1,7 @@
 /* Sizes, rates, durations, counts and switches. */
 #include "base/value.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "support_test.h"
@@ -127,9 +128,9 @@ a_size_unit_is_a_power_of_1024_in_any_spelling(void **state)
     (void)state;
     for (size_t i = 0; i < strlen(letters); i++) {
         for (size_t j = 0; j < sizeof endings / sizeof *endings; j++) {
-            char text[8] = { '1', letters[i] };
+            char text[8];
 
-            strcat(text, endings[j]);
+            snprintf(text, sizeof text, "1%c%s", letters[i], endings[j]);
             assert_size(text, UINT64_C(1) << (10 * (i + 1)));
             text[1] = (char)(text[1] - 'a' + 'A');
             assert_size(text, UINT64_C(1) << (10 * (i + 1)));
