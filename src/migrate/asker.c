@@ -37,6 +37,7 @@ static const char unanswered[] =
 struct asker {
     struct asker_options options;
     struct partner_link *link;
+    struct ring *ring; /* where the tunnel leads to nobody */
     struct timer *timer;
     uint64_t deadline_ms; /* 0 before it was asked */
     bool sent;            /* the request, other than for the status */
@@ -221,20 +222,37 @@ on_timer(void *arg)
     timer_start(asker->timer, AGAIN_MS);
 }
 
-/* One whom the tunnel has left may be at work. */
 static void
-ring(struct asker *asker)
+on_answer(void *arg, enum exit_status status)
 {
-    enum exit_status status = STATUS_FAILED;
+    struct asker *asker = arg;
 
-    if (!doorbell_ring(asker->options.target, &status))
-        done(asker, false, STATUS_FAILED);
-    else if (status == STATUS_DONE)
+    if (status == STATUS_DONE)
         answer(asker, status, released);
     else if (status == STATUS_FAILED)
         answer(asker, status, empty);
     else
         answer(asker, status, unanswered);
+}
+
+/* One whom the tunnel has left may be at work. */
+static void
+ring(struct asker *asker)
+{
+    timer_stop(asker->timer);
+    asker->ring =
+        ring_new(asker->options.loop, asker->options.target, on_answer, asker);
+    if (asker->ring == NULL)
+        done(asker, false, STATUS_FAILED);
+}
+
+bool
+asker_leave(struct asker *asker)
+{
+    if (!asker->over && !asker->sent && asker->ring == NULL)
+        return false;
+    give_up(asker);
+    return true;
 }
 
 /* Absent: no tunnel.  Refused: nobody is at work, or not any more. */
@@ -296,6 +314,7 @@ asker_free(struct asker *asker)
     if (asker == NULL)
         return;
     partner_link_free(asker->link);
+    ring_free(asker->ring);
     timer_free(asker->timer);
     free(asker);
 }

@@ -48,4 +48,12 @@ struct asker_options {
 struct asker *asker_new(const struct asker_options *options);
 void asker_free(struct asker *asker);
 
+/**
+ * asker_leave(asker):
+ * A person does not want to wait for the answer.  Return whether something has
+ * been asked for; then it counts as unanswered, and on_done was called, or was
+ * so before.
+ */
+bool asker_leave(struct asker *asker);
+
 #endif

@@ -1,7 +1,6 @@
 #include "migrate/doorbell.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,11 +8,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "io/listener.h"
+#include "io/timer.h"
+#include "io/transport.h"
 
 enum { RINGERS_MAX = 4, BACKLOG = 4, ANSWER_MS = 15000 };
 
@@ -144,33 +146,90 @@ doorbell_free(struct doorbell *doorbell)
     free(doorbell);
 }
 
-static enum exit_status
-wait_for_answer(int fd)
-{
-    struct pollfd pfd = { .fd = fd, .events = POLLIN };
-    unsigned char byte;
+struct ring {
+    struct transport *transport;
+    struct timer *timer;
+    void (*on_answer)(void *arg, enum exit_status status);
+    void *arg;
+};
 
-    /* A signal ends it: a person does not want to wait. */
-    if (poll(&pfd, 1, ANSWER_MS) == 1 && recv(fd, &byte, 1, 0) == 1 &&
-        byte <= STATUS_UNKNOWN)
-        return (enum exit_status)byte;
-    return STATUS_UNKNOWN;
+static void
+on_ready(void *arg, bool readable, bool writable)
+{
+    struct ring *ring = arg;
+    unsigned char byte = STATUS_UNKNOWN;
+    struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+    ssize_t got = transport_readv(ring->transport, &iov, 1);
+
+    (void)readable;
+    (void)writable;
+    if (got == -1 && errno == EAGAIN)
+        return;
+    transport_want(ring->transport, false, false);
+    timer_stop(ring->timer);
+    if (got != 1 || byte > STATUS_UNKNOWN)
+        byte = STATUS_UNKNOWN;
+    ring->on_answer(ring->arg, (enum exit_status)byte);
 }
 
-bool
-doorbell_ring(const struct qmp_target *target, enum exit_status *status)
+static void
+on_timer(void *arg)
+{
+    struct ring *ring = arg;
+
+    transport_want(ring->transport, false, false);
+    ring->on_answer(ring->arg, STATUS_UNKNOWN);
+}
+
+static int
+connect_to(const struct qmp_target *target)
 {
     struct sockaddr_un name;
     socklen_t length = name_of(target, &name);
     /* Whoever has the name first may never accept: do not wait for that. */
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool rung = fd != -1 &&
-                connect(fd, (struct sockaddr *)&name, length) == 0 &&
-                is_trusted(fd);
 
-    if (rung)
-        *status = wait_for_answer(fd);
-    if (fd != -1)
+    if (fd == -1 ||
+        (connect(fd, (struct sockaddr *)&name, length) == 0 && is_trusted(fd)))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+struct ring *
+ring_new(struct loop *loop, const struct qmp_target *target,
+         void (*on_answer)(void *arg, enum exit_status status), void *arg)
+{
+    int fd = connect_to(target);
+    struct ring *ring;
+
+    if (fd == -1)
+        return NULL;
+    ring = calloc(1, sizeof *ring);
+    if (ring == NULL) {
         close(fd);
-    return rung;
+        return NULL;
+    }
+    ring->on_answer = on_answer;
+    ring->arg = arg;
+    ring->timer = timer_new(loop, on_timer, ring);
+    ring->transport = transport_new(loop, fd);
+    if (ring->timer == NULL || ring->transport == NULL) {
+        ring_free(ring);
+        return NULL;
+    }
+    transport_on_ready(ring->transport, on_ready, ring);
+    transport_want(ring->transport, true, false);
+    timer_start(ring->timer, ANSWER_MS);
+    return ring;
+}
+
+void
+ring_free(struct ring *ring)
+{
+    if (ring == NULL)
+        return;
+    transport_free(ring->transport);
+    timer_free(ring->timer);
+    free(ring);
 }

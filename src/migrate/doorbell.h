@@ -12,13 +12,12 @@
 #ifndef MIGRATE_DOORBELL_H
 #define MIGRATE_DOORBELL_H
 
-#include <stdbool.h>
-
 #include "base/exit_status.h"
 #include "wire/qmp_target.h"
 
 struct doorbell;
 struct loop;
+struct ring;
 
 /**
  * doorbell_new(loop, target, on_ring, arg):
@@ -39,11 +38,16 @@ void doorbell_free(struct doorbell *doorbell);
 void doorbell_answer(struct doorbell *doorbell, enum exit_status status);
 
 /**
- * doorbell_ring(target, status):
- * Ask the program that waits for the guest of the QEMU at ${target}, if there
- * is one, to release it, and wait for its answer, at most 15 s; then it counts
- * as unknown.  Return whether there is one, and store the answer in *${status}.
+ * ring_new(loop, target, on_answer, arg):
+ * Ask the program that waits for the guest of the QEMU at ${target} to release
+ * it, and call ${on_answer}(${arg}) once, from the loop, with its answer:
+ * STATUS_UNKNOWN if it ends without one, or there is none within 15 s.  The
+ * callback may free the ring.  Return NULL if nobody waits, or can be asked.
+ * The caller frees it with ring_free.
  */
-bool doorbell_ring(const struct qmp_target *target, enum exit_status *status);
+struct ring *ring_new(struct loop *loop, const struct qmp_target *target,
+                      void (*on_answer)(void *arg, enum exit_status status),
+                      void *arg);
+void ring_free(struct ring *ring);
 
 #endif

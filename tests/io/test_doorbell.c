@@ -10,10 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support_session_clock.h"
 #include "support_stage.h"
 #include "support_test.h"
 
-enum { NOBODY_THERE = 100, STRANGER = 65534, POLL_MS = 10 };
+enum { STRANGER = 65534, POLL_MS = 10, FASTER = 50 };
 
 /* A monitor's socket file, and the one that waits. */
 struct waiting {
@@ -22,6 +23,8 @@ struct waiting {
     struct qmp_target target;
     struct doorbell *doorbell;
     unsigned rung;
+    unsigned answers; /* to those who ask */
+    enum exit_status answer;
 };
 
 static void
@@ -68,28 +71,35 @@ close_waiting(struct waiting *waiting)
     stage_close(&waiting->stage);
 }
 
-/* Another process asks, as ${user}, and exits with the answer. */
-static pid_t
-ask(const struct qmp_target *target, uid_t user)
+static void
+on_answer(void *arg, enum exit_status status)
 {
-    enum exit_status status = STATUS_USAGE;
-    pid_t pid = fork();
+    struct waiting *waiting = arg;
 
-    assert_int_not_equal(pid, -1);
-    if (pid != 0)
-        return pid;
-    if (user != geteuid() && setuid(user) != 0)
-        _exit(STATUS_USAGE);
-    _exit(doorbell_ring(target, &status) ? (int)status : NOBODY_THERE);
+    waiting->answers++;
+    waiting->answer = status;
 }
 
-static int
-answer_to(pid_t pid)
+/* The one who waits and the one who asks are on the same loop, so that neither
+ * may hold it up. */
+static struct ring *
+ask(struct waiting *waiting, const struct qmp_target *target)
 {
-    int status = 0;
+    struct ring *ring =
+        ring_new(waiting->stage.loop, target, on_answer, waiting);
 
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    assert_non_null(ring);
+    return ring;
+}
+
+static enum exit_status
+answer_to(struct waiting *waiting, struct ring *ring)
+{
+    STAGE_UNTIL(&waiting->stage, waiting->answers > 0);
+    stage_rest(&waiting->stage);
+    assert_int_equal(waiting->answers, 1);
+    ring_free(ring);
+    return waiting->answer;
 }
 
 static void
@@ -101,13 +111,14 @@ who_asks_hears_what_came_of_it(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         struct waiting waiting;
-        pid_t pid;
+        struct ring *ring;
 
         open_waiting(&waiting);
-        pid = ask(&waiting.target, geteuid());
+        ring = ask(&waiting, &waiting.target);
         STAGE_UNTIL(&waiting.stage, waiting.rung == 1);
+        assert_int_equal(waiting.answers, 0);
         doorbell_answer(waiting.doorbell, answers[i]);
-        assert_int_equal(answer_to(pid), answers[i]);
+        assert_int_equal(answer_to(&waiting, ring), answers[i]);
         close_waiting(&waiting);
     }
 }
@@ -117,16 +128,16 @@ monitor_has_the_same_doorbell_by_every_path(void **state)
 {
     struct waiting waiting;
     struct qmp_target other = { .path = "" };
-    pid_t pid;
+    struct ring *ring;
 
     (void)state;
     open_waiting(&waiting);
     snprintf(other.path, sizeof other.path, "%s/link", waiting.dir);
     assert_int_equal(symlink(waiting.target.path, other.path), 0);
-    pid = ask(&other, geteuid());
+    ring = ask(&waiting, &other);
     STAGE_UNTIL(&waiting.stage, waiting.rung == 1);
     doorbell_answer(waiting.doorbell, STATUS_DONE);
-    assert_int_equal(answer_to(pid), STATUS_DONE);
+    assert_int_equal(answer_to(&waiting, ring), STATUS_DONE);
     unlink(other.path);
     close_waiting(&waiting);
 }
@@ -135,25 +146,62 @@ static void
 where_nobody_waits_nobody_is_asked(void **state)
 {
     struct qmp_target nowhere = { .path = "/nowhere/qmp" };
-    enum exit_status status;
+    struct waiting waiting;
 
     (void)state;
-    assert_false(doorbell_ring(&nowhere, &status));
+    open_waiting(&waiting);
+    assert_null(ring_new(waiting.stage.loop, &nowhere, on_answer, &waiting));
+    close_waiting(&waiting);
 }
 
 static void
 who_waits_and_ends_without_a_word_leaves_it_unknown(void **state)
 {
     struct waiting waiting;
-    pid_t pid;
+    struct ring *ring;
 
     (void)state;
     open_waiting(&waiting);
-    pid = ask(&waiting.target, geteuid());
+    ring = ask(&waiting, &waiting.target);
     STAGE_UNTIL(&waiting.stage, waiting.rung == 1);
     doorbell_free(waiting.doorbell);
     waiting.doorbell = NULL;
-    assert_int_equal(answer_to(pid), STATUS_UNKNOWN);
+    assert_int_equal(answer_to(&waiting, ring), STATUS_UNKNOWN);
+    close_waiting(&waiting);
+}
+
+static void
+who_waits_and_never_answers_leaves_it_unknown(void **state)
+{
+    struct waiting waiting;
+    struct ring *ring;
+
+    (void)state;
+    open_waiting(&waiting);
+    session_clock_speed(FASTER);
+    ring = ask(&waiting, &waiting.target);
+    assert_int_equal(answer_to(&waiting, ring), STATUS_UNKNOWN);
+    session_clock_speed(1);
+    assert_int_equal(waiting.rung, 1);
+    close_waiting(&waiting);
+}
+
+static void
+who_asks_and_leaves_is_not_missed(void **state)
+{
+    struct waiting waiting;
+    struct ring *ring;
+
+    (void)state;
+    open_waiting(&waiting);
+    ring = ask(&waiting, &waiting.target);
+    STAGE_UNTIL(&waiting.stage, waiting.rung == 1);
+    ring_free(ring);
+    doorbell_answer(waiting.doorbell, STATUS_DONE);
+    ring = ask(&waiting, &waiting.target);
+    STAGE_UNTIL(&waiting.stage, waiting.rung == 2);
+    doorbell_answer(waiting.doorbell, STATUS_FAILED);
+    assert_int_equal(answer_to(&waiting, ring), STATUS_FAILED);
     close_waiting(&waiting);
 }
 
@@ -162,32 +210,39 @@ static void
 doorbell_that_is_never_answered_is_not_waited_for(void **state)
 {
     enum { CALLERS = 32 }; /* more than may wait to be let in */
+    struct ring *rings[CALLERS];
     struct waiting waiting;
-    pid_t pids[CALLERS];
-    unsigned turned_away = 0;
+    unsigned let_in = 0;
 
     (void)state;
     open_waiting(&waiting);
-    for (unsigned i = 0; i < CALLERS; i++)
-        pids[i] = ask(&waiting.target, geteuid());
-    while (turned_away == 0) {
-        usleep(POLL_MS * 1000);
-        for (unsigned i = 0; i < CALLERS; i++) {
-            int status = -1;
-
-            if (pids[i] == 0 || waitpid(pids[i], &status, WNOHANG) != pids[i])
-                continue;
-            assert_int_equal(WEXITSTATUS(status), NOBODY_THERE);
-            pids[i] = 0;
-            turned_away++;
-        }
+    for (unsigned i = 0; i < CALLERS; i++) {
+        rings[i] =
+            ring_new(waiting.stage.loop, &waiting.target, on_answer, &waiting);
+        let_in += rings[i] != NULL;
     }
-    doorbell_free(waiting.doorbell);
-    waiting.doorbell = NULL;
+    assert_in_range(let_in, 1, CALLERS - 1);
     for (unsigned i = 0; i < CALLERS; i++)
-        if (pids[i] != 0)
-            waitpid(pids[i], NULL, 0);
+        ring_free(rings[i]);
     close_waiting(&waiting);
+}
+
+/* Another process asks, as ${user}, and exits with the answer. */
+static pid_t
+ask_as(const struct qmp_target *target, uid_t user)
+{
+    struct waiting other = { .answer = STATUS_USAGE };
+    pid_t pid = fork();
+
+    assert_int_not_equal(pid, -1);
+    if (pid != 0)
+        return pid;
+    if (setuid(user) != 0)
+        _exit(STATUS_USAGE);
+    stage_open(&other.stage);
+    ask(&other, target);
+    STAGE_UNTIL(&other.stage, other.answers > 0);
+    _exit((int)other.answer);
 }
 
 static bool
@@ -209,7 +264,7 @@ stranger_can_release_nothing(void **state)
         skip();
     }
     open_waiting(&waiting);
-    pid = ask(&waiting.target, STRANGER);
+    pid = ask_as(&waiting.target, STRANGER);
     while (!has_ended(pid, &status))
         stage_turns_in(&waiting.stage, POLL_MS);
     assert_int_equal(WEXITSTATUS(status), STATUS_UNKNOWN);
@@ -225,6 +280,8 @@ main(void)
         cmocka_unit_test(monitor_has_the_same_doorbell_by_every_path),
         cmocka_unit_test(where_nobody_waits_nobody_is_asked),
         cmocka_unit_test(who_waits_and_ends_without_a_word_leaves_it_unknown),
+        cmocka_unit_test(who_waits_and_never_answers_leaves_it_unknown),
+        cmocka_unit_test(who_asks_and_leaves_is_not_missed),
         cmocka_unit_test(doorbell_that_is_never_answered_is_not_waited_for),
         cmocka_unit_test(stranger_can_release_nothing),
     };

@@ -1,9 +1,12 @@
 /* --status and --cancel: what the helper at work answers, and what is done
  * where none is; QEMU and the tunnel are the test's own. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "migrate/asker.h"
+#include "migrate/doorbell.h"
 #include "migrate/inspector.h"
 #include "migrate/partner_link.h"
 #include "support_dialogue.h"
@@ -415,6 +418,95 @@ status_does_not_guess_what_qemu_does_not_tell(void **state)
     close_unstarted(&play);
 }
 
+/* A helper that has no tunnel, and is asked at its doorbell. */
+struct alone {
+    struct stage stage;
+    struct qmp_target target;
+    struct doorbell *doorbell;
+    struct question question;
+    unsigned rung;
+};
+
+static void
+on_ring(void *arg)
+{
+    struct alone *alone = arg;
+
+    alone->rung++;
+}
+
+static void
+open_unreached(struct alone *alone)
+{
+    memset(alone, 0, sizeof *alone);
+    snprintf(alone->target.path, sizeof alone->target.path, "/nowhere/%d",
+             (int)getpid());
+    stage_open(&alone->stage);
+    alone->doorbell =
+        doorbell_new(alone->stage.loop, &alone->target, on_ring, alone);
+    assert_non_null(alone->doorbell);
+    alone->question.asker = asker_new(&(struct asker_options){
+        .loop = alone->stage.loop,
+        .path = "/nowhere/control",
+        .target = &alone->target,
+        .program = "mig-send",
+        .request = REQUEST_RELEASE,
+        .standing = &alone->question.standing,
+        .on_done = on_asked,
+        .arg = &alone->question,
+    });
+    assert_non_null(alone->question.asker);
+}
+
+static void
+close_unreached(struct alone *alone)
+{
+    asker_free(alone->question.asker);
+    doorbell_free(alone->doorbell);
+    stage_close(&alone->stage);
+}
+
+static void
+a_helper_without_a_tunnel_is_asked_to_release_all_the_same(void **state)
+{
+    static const enum exit_status answers[] = { STATUS_DONE, STATUS_FAILED,
+                                                STATUS_UNKNOWN };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct alone alone;
+
+        open_unreached(&alone);
+        STAGE_UNTIL(&alone.stage, alone.rung == 1);
+        assert_false(alone.question.answered);
+        doorbell_answer(alone.doorbell, answers[i]);
+        STAGE_UNTIL(&alone.stage, alone.question.answered);
+        assert_true(alone.question.asked);
+        assert_int_equal(alone.question.status, answers[i]);
+        close_unreached(&alone);
+    }
+}
+
+static void
+a_release_that_is_not_waited_for_is_unanswered(void **state)
+{
+    struct alone alone;
+
+    (void)state;
+    open_unreached(&alone);
+    assert_false(asker_leave(alone.question.asker));
+    assert_false(alone.question.answered);
+    STAGE_UNTIL(&alone.stage, alone.rung == 1);
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(asker_leave(alone.question.asker));
+    assert_true(alone.question.asked);
+    assert_int_equal(alone.question.status, STATUS_UNKNOWN);
+    doorbell_answer(alone.doorbell, STATUS_DONE);
+    stage_rest(&alone.stage);
+    assert_int_equal(alone.question.status, STATUS_UNKNOWN);
+    close_unreached(&alone);
+}
+
 int
 main(void)
 {
@@ -432,6 +524,9 @@ main(void)
         cmocka_unit_test(status_reads_the_marks_of_an_earlier_mig_recv),
         cmocka_unit_test(status_does_not_guess_what_qemu_does_not_tell),
         cmocka_unit_test(status_of_a_qemu_that_does_not_answer_is_no_status),
+        cmocka_unit_test(
+            a_helper_without_a_tunnel_is_asked_to_release_all_the_same),
+        cmocka_unit_test(a_release_that_is_not_waited_for_is_unanswered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
