@@ -3,23 +3,11 @@
 #include <unistd.h>
 
 #include "base/cli.h"
+#include "base/exit_status.h"
 #include "base/harden.h"
 #include "base/log.h"
-#include "io/loop.h"
-#include "migrate/asker.h"
-#include "migrate/inspector.h"
-#include "migrate/sender.h"
-#include "wire/standing.h"
-
-struct program {
-    struct loop *loop;
-    const struct job_config *config;
-    struct asker *asker;         /* with --release or --cancel, at first */
-    struct standing standing;    /* as the asker finds it */
-    struct inspector *inspector; /* with --status */
-    struct sender *sender;
-    enum exit_status status;
-};
+#include "migrate/helper.h"
+#include "migrate/job_config.h"
 
 /* The same letters mean the same in mig-recv; see job_config_option. */
 static const struct cli_option options[] = {
@@ -111,119 +99,15 @@ static const struct cli cli = {
     .on_option = job_config_option,
 };
 
-static void
-on_signal(void *arg, int signo)
-{
-    struct program *program = arg;
-
-    (void)signo;
-    if (program->sender != NULL)
-        sender_cancel(program->sender);
-    else
-        loop_stop(program->loop);
-}
-
-static void
-on_done(void *arg, enum exit_status status)
-{
-    struct program *program = arg;
-
-    program->status = status;
-    loop_stop(program->loop);
-}
-
-static int
-start(struct program *program)
-{
-    bool live = isatty(STDERR_FILENO) && log_wants(LOG_LEVEL_NORMAL);
-    const struct job_config *config = program->config;
-    const struct job_options options_of_job = {
-        .config = config,
-        .json = config->json ? stdout : NULL,
-        .terminal = live ? stderr : NULL,
-        .on_done = on_done,
-        .arg = program,
-    };
-
-    program->sender = sender_new(program->loop, &options_of_job);
-    return program->sender != NULL ? 0 : -1;
-}
-
-static void
-on_asked(void *arg, bool asked, enum exit_status status)
-{
-    struct program *program = arg;
-
-    if (asked || start(program) != 0)
-        on_done(program, status);
-}
-
-static int
-ask(struct program *program)
-{
-    const struct asker_options options_of_asker = {
-        .loop = program->loop,
-        .path = program->config->control_path,
-        .target = &program->config->target,
-        .program = "mig-send",
-        .request = program->config->cancel ? REQUEST_CANCEL : REQUEST_RELEASE,
-        .standing = &program->standing,
-        .json = program->config->json ? stdout : NULL,
-        .on_done = on_asked,
-        .arg = program,
-    };
-
-    program->asker = asker_new(&options_of_asker);
-    return program->asker != NULL ? 0 : -1;
-}
-
-static int
-inspect(struct program *program)
-{
-    const struct inspector_options options_of_inspector = {
-        .loop = program->loop,
-        .config = program->config,
-        .program = "mig-send",
-        .out = program->config->json ? NULL : stdout,
-        .json = program->config->json ? stdout : NULL,
-        .on_done = on_done,
-        .arg = program,
-    };
-
-    program->inspector = inspector_new(&options_of_inspector);
-    return program->inspector != NULL ? 0 : -1;
-}
-
-static int
-begin(struct program *program)
-{
-    const struct job_config *config = program->config;
-
-    program->standing.source = config->side == JOB_SENDS;
-    if (config->status)
-        return inspect(program);
-    if (config->release || (config->cancel && !config->standalone))
-        return ask(program);
-    return start(program);
-}
-
-static int
-run(struct program *program)
-{
-    program->loop = loop_new();
-    if (program->loop == NULL || begin(program) != 0 ||
-        loop_on_signals(program->loop, on_signal, program) != 0)
-        return -1;
-    if (loop_run(program->loop) != 0)
-        program->status = STATUS_UNKNOWN;
-    return 0;
-}
-
 int
 main(int argc, char **argv)
 {
     struct job_config config;
-    struct program program = { .config = &config, .status = STATUS_FAILED };
+    struct helper_options options_of_helper = {
+        .config = &config,
+        .program = "mig-send",
+        .out = stdout,
+    };
     char why[JOB_WHY_MAX];
 
     harden_process();
@@ -235,11 +119,7 @@ main(int argc, char **argv)
     }
     if (job_config_finish(&config, why) != 0)
         return cli_error(&cli, "%s", why);
-    if (run(&program) != 0)
-        log_warn("cannot start");
-    asker_free(program.asker);
-    inspector_free(program.inspector);
-    sender_free(program.sender);
-    loop_free(program.loop);
-    return (int)program.status;
+    if (isatty(STDERR_FILENO) && log_wants(LOG_LEVEL_NORMAL))
+        options_of_helper.terminal = stderr;
+    return (int)helper_run(&options_of_helper);
 }
