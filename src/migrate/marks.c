@@ -36,25 +36,34 @@ add(struct marks *marks, const char *id, enum handover_run run)
 }
 
 static void
-take(struct marks *marks, const char *name)
+take(struct marks *marks, const char *rest)
 {
-    const char *rest = name + strlen(MARK_PREFIX);
     size_t length = strspn(rest, "0123456789abcdef");
     enum handover_run run = RUN_UNKNOWN;
     char id[PARTNER_ID_MAX + 1];
 
     if (length == 0 || length > PARTNER_ID_MAX)
         return;
-    if (ends_with(name, MARK_STARTED))
+    if (ends_with(rest, MARK_STARTED))
         marks->started = true;
-    else if (ends_with(name, MARK_RUN))
+    else if (ends_with(rest, MARK_RUN))
         run = RUN_YES;
-    else if (ends_with(name, MARK_PAUSED))
+    else if (ends_with(rest, MARK_PAUSED))
         run = RUN_NO;
     else
         return;
     snprintf(id, sizeof id, "%.*s", (int)length, rest);
     add(marks, id, run);
+}
+
+const char *
+mark_rest(const json_t *object, const char *prefix)
+{
+    const char *name = json_string_value(json_object_get(object, "name"));
+
+    if (name == NULL || strncmp(name, prefix, strlen(prefix)) != 0)
+        return NULL;
+    return name + strlen(prefix);
 }
 
 void
@@ -66,11 +75,10 @@ marks_take(struct marks *marks, const json_t *objects)
     *marks = (struct marks){ .run = RUN_UNKNOWN };
     json_array_foreach(objects, i, object)
     {
-        const char *name = json_string_value(json_object_get(object, "name"));
+        const char *rest = mark_rest(object, MARK_RECEIVED);
 
-        if (name != NULL &&
-            strncmp(name, MARK_PREFIX, strlen(MARK_PREFIX)) == 0)
-            take(marks, name);
+        if (rest != NULL)
+            take(marks, rest);
     }
     if (marks->count > 0)
         marks->run = marks->marks[0].run;

@@ -97,9 +97,9 @@ receiver_mark(struct receiver *receiver, const char *what)
 
     if (id[0] == '\0')
         id = receiver->id[0] != '\0' ? receiver->id : MARK_ALONE;
-    snprintf(name, sizeof name, MARK_PREFIX "%s%s", id, what);
+    snprintf(name, sizeof name, MARK_RECEIVED "%s%s", id, what);
     if (job_try(&receiver->job, "object-add",
-                json_pack("{s:s, s:s}", "qom-type", "rng-builtin", "id", name),
+                json_pack("{s:s, s:s}", "qom-type", MARK_TYPE, "id", name),
                 on_marked) != 0)
         log_warnx("QMP: object-add can't be sent");
     if (strcmp(what, MARK_STARTED) != 0)

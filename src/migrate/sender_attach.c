@@ -167,10 +167,9 @@ on_migration(void *owner, const struct qmp_reply *reply)
     }
 }
 
-static void
-on_runstate(void *owner, const struct qmp_reply *reply)
+bool
+sender_take_runstate(struct sender *sender, const struct qmp_reply *reply)
 {
-    struct sender *sender = owner;
     struct job *job = &sender->job;
 
     job_take_runstate(job, reply);
@@ -181,8 +180,16 @@ on_runstate(void *owner, const struct qmp_reply *reply)
         job_done(job, STATUS_FAILED,
                  "VM: this QEMU waits for a VM (state 'inmigrate'): it is a "
                  "destination, for mig-recv");
-    else
-        job_ask(job, "query-migrate", NULL, on_migration);
+    return !job->over;
+}
+
+static void
+on_runstate(void *owner, const struct qmp_reply *reply)
+{
+    struct sender *sender = owner;
+
+    if (sender_take_runstate(sender, reply))
+        job_ask(&sender->job, "query-migrate", NULL, on_migration);
 }
 
 void

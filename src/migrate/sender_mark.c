@@ -9,29 +9,23 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "migrate/marks.h"
 #include "migrate/sender_state.h"
 #include "wire/qmp_message.h"
-
-#define MARK_TYPE "rng-builtin" /* QEMU has it since 4.2 */
-#define MARK_PREFIX "mig-send-"
 
 /* The id in the name of a mark, or NULL. */
 static const char *
 marked_id(const json_t *object)
 {
-    const char *name = json_string_value(json_object_get(object, "name"));
-    const char *id;
+    const char *id = mark_rest(object, MARK_SENT);
 
-    if (name == NULL || strncmp(name, MARK_PREFIX, strlen(MARK_PREFIX)) != 0)
-        return NULL;
-    id = name + strlen(MARK_PREFIX);
-    return strlen(id) <= PARTNER_ID_MAX ? id : NULL;
+    return id != NULL && strlen(id) <= PARTNER_ID_MAX ? id : NULL;
 }
 
 static json_t *
 mark_name(const char *id)
 {
-    return json_sprintf(MARK_PREFIX "%s", id);
+    return json_sprintf(MARK_SENT "%s", id);
 }
 
 static void

@@ -242,6 +242,13 @@ bool sender_sees_tunnel(const struct sender *sender);
 void sender_attach(struct sender *sender);
 
 /**
+ * sender_take_runstate(sender, reply):
+ * QEMU has replied to query-status, and there is a migration that began before.
+ * Return whether this can be its source; if not, the job has ended.
+ */
+bool sender_take_runstate(struct sender *sender, const struct qmp_reply *reply);
+
+/**
  * sender_attach_late(sender):
  * sender_attach_update(sender):
  * The timer `later`; and a fresh update, which may make sure whether postcopy

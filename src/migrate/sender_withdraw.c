@@ -7,8 +7,6 @@
  * that stands still holds the iteration up.  All the same it is cancelled then,
  * for a dead link is what people cancel for.
  */
-#include <string.h>
-
 #include "base/log.h"
 #include "io/timer.h"
 #include "migrate/sender_state.h"
@@ -79,18 +77,9 @@ static void
 on_runstate(void *owner, const struct qmp_reply *reply)
 {
     struct sender *sender = owner;
-    struct job *job = &sender->job;
 
-    job_take_runstate(job, reply);
-    sender->runs = strcmp(job->runstate, "running") == 0;
-    if (reply->error != NULL)
-        job_done(job, STATUS_FAILED, "QEMU: %s", reply->error);
-    else if (strcmp(job->runstate, "inmigrate") == 0)
-        job_done(job, STATUS_FAILED,
-                 "VM: this QEMU waits for a VM (state 'inmigrate'): it is a "
-                 "destination, for mig-recv");
-    else
-        job_ask(job, "query-migrate", NULL, on_migration);
+    if (sender_take_runstate(sender, reply))
+        job_ask(&sender->job, "query-migrate", NULL, on_migration);
 }
 
 void
