@@ -249,6 +249,18 @@ void receiver_partner_says(struct receiver *receiver,
                            const struct partner_message *message);
 
 /**
+ * receiver_watch_leave(receiver):
+ * Where it stands may have changed: start or stop the timer `leave`.
+ */
+void receiver_watch_leave(struct receiver *receiver);
+
+/**
+ * receiver_obey(receiver, order):
+ * Tell QEMU what the machine has ordered.
+ */
+void receiver_obey(struct receiver *receiver, enum handover_order order);
+
+/**
  * receiver_handover_update(receiver, whole):
  * The job's on_update, with a partner.
  */
