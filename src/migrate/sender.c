@@ -31,6 +31,9 @@
 #include "migrate/job_command.h"
 #include "migrate/listen_wait.h"
 #include "migrate/process.h"
+#include "migrate/sender_handover.h"
+#include "migrate/sender_meet.h"
+#include "migrate/sender_return.h"
 #include "migrate/sender_state.h"
 #include "migrate/teller.h"
 

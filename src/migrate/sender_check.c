@@ -7,6 +7,8 @@
 #include "io/timer.h"
 #include "io/unix_socket.h"
 #include "migrate/listen_wait.h"
+#include "migrate/sender_meet.h"
+#include "migrate/sender_return.h"
 #include "migrate/sender_state.h"
 #include "wire/standing.h"
 

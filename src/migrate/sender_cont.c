@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 #include "io/timer.h"
+#include "migrate/sender_handover.h"
 #include "migrate/sender_state.h"
 
 enum { AGAIN_MS = 100, TRIES_MAX = 50 };

@@ -19,6 +19,8 @@
 
 #include "base/log.h"
 #include "io/timer.h"
+#include "migrate/sender_handover.h"
+#include "migrate/sender_return.h"
 #include "migrate/sender_state.h"
 #include "migrate/teller.h"
 #include "wire/send_outcome.h"

@@ -5,6 +5,8 @@
 #include "io/loop.h"
 #include "io/timer.h"
 #include "migrate/process.h"
+#include "migrate/sender_handover.h"
+#include "migrate/sender_return.h"
 #include "migrate/sender_state.h"
 #include "wire/standing.h"
 

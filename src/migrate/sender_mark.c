@@ -10,6 +10,8 @@
 
 #include "base/log.h"
 #include "migrate/marks.h"
+#include "migrate/sender_meet.h"
+#include "migrate/sender_return.h"
 #include "migrate/sender_state.h"
 #include "wire/qmp_message.h"
 

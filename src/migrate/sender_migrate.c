@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "io/timer.h"
+#include "migrate/sender_handover.h"
+#include "migrate/sender_return.h"
 #include "migrate/sender_state.h"
 #include "wire/progress_text.h"
 #include "wire/send_outcome.h"

@@ -15,6 +15,8 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "migrate/sender_handover.h"
+#include "migrate/sender_meet.h"
 #include "migrate/sender_state.h"
 #include "wire/facts.h"
 #include "wire/preflight.h"

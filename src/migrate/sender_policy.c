@@ -18,6 +18,8 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "io/timer.h"
+#include "migrate/sender_handover.h"
+#include "migrate/sender_meet.h"
 #include "migrate/sender_state.h"
 #include "wire/facts.h"
 #include "wire/progress_text.h"

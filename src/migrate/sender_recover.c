@@ -17,6 +17,9 @@
 
 #include "base/log.h"
 #include "io/timer.h"
+#include "migrate/sender_handover.h"
+#include "migrate/sender_meet.h"
+#include "migrate/sender_return.h"
 #include "migrate/sender_state.h"
 
 enum { BEGIN_MS = 10000 }; /* both QEMUs connect at once, or never */

@@ -1,6 +1,7 @@
 /* How it stands at the source, for --status and --cancel of another mig-send.
  */
 #include "migrate/report.h"
+#include "migrate/sender_meet.h"
 #include "migrate/sender_state.h"
 
 static void

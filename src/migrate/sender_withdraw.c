@@ -9,6 +9,9 @@
  */
 #include "base/log.h"
 #include "io/timer.h"
+#include "migrate/sender_handover.h"
+#include "migrate/sender_meet.h"
+#include "migrate/sender_return.h"
 #include "migrate/sender_state.h"
 #include "wire/qmp_message.h"
 #include "wire/standing.h"
