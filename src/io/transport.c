@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct transport {
     struct timer *again;    /* with TLS: something is read, but not taken */
     bool want_read;
     bool want_write;
+    uint32_t awaited; /* bytes; SO_RCVLOWAT */
     struct event *read_event;
     struct event *write_event;
     void (*on_ready)(void *arg, bool readable, bool writable);
@@ -70,6 +72,7 @@ transport_new(struct loop *loop, int fd)
         return NULL;
     }
     transport->fd = fd;
+    transport->awaited = 1;
     transport->read_event = event_new(loop_base(loop), fd, EV_READ | EV_PERSIST,
                                       on_event, transport);
     transport->write_event = event_new(
@@ -187,6 +190,17 @@ transport_move(struct transport *transport, struct loop *loop)
     event_base_set(loop_base(loop), transport->write_event);
     if (transport->again != NULL)
         timer_move(transport->again, loop);
+}
+
+void
+transport_await(struct transport *transport, uint32_t bytes)
+{
+    int least = bytes < INT_MAX ? (int)bytes : INT_MAX;
+
+    if (transport->tls != NULL || transport->awaited == bytes)
+        return;
+    transport->awaited = bytes;
+    setsockopt(transport->fd, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least);
 }
 
 ssize_t

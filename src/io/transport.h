@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -87,6 +88,15 @@ void transport_on_ready(struct transport *transport,
  * Wait for exactly this.  Costs nothing when nothing changes.
  */
 void transport_want(struct transport *transport, bool readable, bool writable);
+
+/**
+ * transport_await(transport, bytes):
+ * As long as there are fewer than ${bytes} (>= 1) to read, do not call for them
+ * (SO_RCVLOWAT, socket(7)); an end or an error is told at once.  The caller
+ * knows that so many come.  They are counted as they arrive, so over TLS this
+ * changes nothing.  Costs nothing when nothing changes.
+ */
+void transport_await(struct transport *transport, uint32_t bytes);
 
 /**
  * transport_readv(transport, iov, count):

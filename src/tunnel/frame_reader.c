@@ -251,6 +251,18 @@ frame_reader_leaves(const struct frame_reader *reader,
            unpacker_wants(reader->unpacker) == 0;
 }
 
+uint32_t
+frame_reader_awaits(const struct frame_reader *reader,
+                    const struct channel *channel)
+{
+    size_t packed = unpacker_wants(reader->unpacker);
+    size_t wanted = packed > 0 ? packed : channel->in.expected;
+
+    if (wanted == 0)
+        wanted = FRAME_HEADER_BYTES;
+    return wanted > reader->staged ? (uint32_t)(wanted - reader->staged) : 1;
+}
+
 enum frame_read
 frame_reader_step(struct frame_reader *reader, struct transport *transport,
                   struct channel *channel, struct ring *ring, uint64_t now_ms,

@@ -68,6 +68,14 @@ bool frame_reader_leaves(const struct frame_reader *reader,
                          const struct channel *channel, uint32_t least_bytes);
 
 /**
+ * frame_reader_awaits(reader, channel):
+ * Return how many bytes of the transport are needed, at least, to end the frame
+ * that has begun, or to begin one: more than 0.
+ */
+uint32_t frame_reader_awaits(const struct frame_reader *reader,
+                             const struct channel *channel);
+
+/**
  * frame_reader_step(reader, transport, channel, ring, now_ms, leave, reason):
  * Read what there is, within a bound that keeps other channels going, but stop
  * where frame_reader_leaves says yes to ${leave} bytes.  Payload is added to

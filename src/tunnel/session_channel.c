@@ -45,6 +45,13 @@ enum {
     ACK_MS = 5,
 
     /*
+     * Payload that is on its way is not looked at packet by packet, where these
+     * come slowly: that cost more than moving it.
+     */
+    AWAITED_MIN_BYTES = 8 << 10,
+    AWAITED_MAX_BYTES = 64 << 10,
+
+    /*
      * Payload that is worth to be spliced.  The last bytes of a frame are
      * copied with the next header, since the last ones of a stream are looked
      * at (see verdict.h).
@@ -457,11 +464,24 @@ await_turn(struct session_channel *channel)
         timer_start(channel->turn, 0);
 }
 
+/* Small messages are read as they come. */
+static uint32_t
+awaited(const struct session_channel *channel)
+{
+    uint32_t bytes = frame_reader_awaits(&channel->reader, &channel->machine);
+
+    if (bytes < AWAITED_MIN_BYTES)
+        return 1;
+    return bytes < AWAITED_MAX_BYTES ? bytes : AWAITED_MAX_BYTES;
+}
+
 /* The one place that says what is waited for. */
 static void
 rearm(struct session_channel *channel)
 {
     await_turn(channel);
+    if (channel->net != NULL)
+        transport_await(channel->net, awaited(channel));
     if (channel->net != NULL)
         transport_want(channel->net, !channel->deaf, channel->writer.blocked);
     if (channel->local != NULL)

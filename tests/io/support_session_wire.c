@@ -101,7 +101,7 @@ session_wire_open(struct session_wire *wire, struct stage *stage, size_t chunk,
     for (int i = 0; i < 2; i++) {
         int pair[2];
 
-        net_unix_pair(pair);
+        net_tcp_pair(pair);
         wire->fds[i] = pair[0];
         ends[i] = pair[1];
     }

@@ -422,6 +422,25 @@ an_idle_channel_wakes_up_for_a_ping_a_second(void **state)
     sides_close(&rig);
 }
 
+/* Payload that comes in small packets is not looked at packet by packet. */
+static void
+small_packets_of_bulk_cost_no_read_each(void **state)
+{
+    enum { BYTES = 4 << 20, PACKET = 1448 };
+    struct sides rig;
+
+    (void)state;
+    sides_open(&rig, SIDES_WINDOW);
+    sides_join(&rig, PACKET, WIRE_FOREVER);
+    start_streams(&rig, BYTES, 0);
+    faults_clear();
+    STAGE_UNTIL(&rig.stage, rig.side[1].qemu.received == BYTES);
+    assert_in_range(fault_count(FAULT_READV), 1, BYTES / PACKET / 4);
+    STAGE_UNTIL(&rig.stage, over(&rig));
+    assert_arrived(&rig, BYTES, 0);
+    sides_close(&rig);
+}
+
 static void
 a_half_closed_channel_is_idle_and_can_still_answer(void **state)
 {
@@ -551,6 +570,7 @@ main(void)
     static const struct CMUnitTest once[] = {
         cmocka_unit_test(a_channel_that_carries_nothing_sleeps_ever_longer),
         cmocka_unit_test(an_idle_channel_wakes_up_for_a_ping_a_second),
+        cmocka_unit_test(small_packets_of_bulk_cost_no_read_each),
         cmocka_unit_test(no_more_is_taken_from_qemu_than_the_peer_has_room_for),
     };
 

@@ -393,6 +393,45 @@ a_hang_up_is_seen_behind_unread_bytes_on_unix_and_tcp(void **state)
     a_hang_up_is_seen_behind_unread_bytes(net_tcp_pair);
 }
 
+static void
+what_is_awaited_is_told_when_it_is_whole(void **state)
+{
+    char bytes[30000] = "";
+    struct pair pair;
+
+    (void)state;
+    pair_open(&pair, net_tcp_pair);
+    transport_want(pair.transport, true, false);
+    transport_await(pair.transport, sizeof bytes);
+    assert_int_equal(write(pair.fd, bytes, sizeof bytes - 1), sizeof bytes - 1);
+    assert_int_equal(stage_turns_in(&pair.stage, 50), 0);
+    assert_int_equal(write(pair.fd, bytes, 1), 1);
+    STAGE_UNTIL(&pair.stage, pair.readable > 0);
+    assert_int_equal(transport_unread(pair.transport), sizeof bytes);
+    pair_close(&pair);
+}
+
+static void
+less_than_is_awaited_is_told_with_an_end_or_when_no_more_is(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_open(&pair, net_tcp_pair);
+    transport_want(pair.transport, true, false);
+    transport_await(pair.transport, 20000);
+    assert_int_equal(write(pair.fd, "x", 1), 1);
+    assert_int_equal(stage_turns_in(&pair.stage, 50), 0);
+    transport_await(pair.transport, 1);
+    STAGE_UNTIL(&pair.stage, pair.readable > 0);
+    transport_await(pair.transport, UINT32_MAX);
+    stage_turns_in(&pair.stage, 20); /* what was told already */
+    pair.readable = 0;
+    shutdown(pair.fd, SHUT_WR);
+    STAGE_UNTIL(&pair.stage, pair.readable > 0);
+    pair_close(&pair);
+}
+
 /* Nobody serves the first loop any more: what happens is the second one's. */
 static void
 a_transport_that_has_moved_is_served_by_the_other_loop(void **state)
@@ -478,6 +517,9 @@ main(void)
         cmocka_unit_test(a_hang_up_is_seen_behind_unread_bytes_on_unix_and_tcp),
         cmocka_unit_test(
             a_transport_that_has_moved_is_served_by_the_other_loop),
+        cmocka_unit_test(what_is_awaited_is_told_when_it_is_whole),
+        cmocka_unit_test(
+            less_than_is_awaited_is_told_with_an_end_or_when_no_more_is),
         cmocka_unit_test(a_transport_may_move_in_its_callback),
     };
 
