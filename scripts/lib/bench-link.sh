@@ -6,8 +6,7 @@
 # link_queue, then it is dropped.  What runs on a host has to be started behind
 # ${link_near[@]} or ${link_far[@]}; paths, Unix sockets among them, are shared.
 
-link_rate=100mbit
-link_burst=64kb
+link_rate=100mbit # of the one that there is, if there is one
 link_queue=50ms
 link_interface=eth0
 # For documentation (RFC 5737), and known to nobody outside of the namespaces.
@@ -17,25 +16,36 @@ link_hosts=()
 link_near=()
 link_far=()
 
+# link_burst_of RATE: a packet of 64 KiB has to fit, and at 1 Gbit/s what passes
+# within a tick of a kernel with 250 of them.
+link_burst_of() {
+    case $1 in
+    1gbit) printf 512kb ;;
+    *) printf 64kb ;;
+    esac
+}
+
 # link_shape HOST ADDRESS: what one end needs.
 link_shape() {
     ip -n "$1" link set lo up
     ip -n "$1" address add "$2/24" dev "$link_interface"
     ip -n "$1" link set "$link_interface" up
     tc -n "$1" qdisc add dev "$link_interface" root \
-        tbf rate "$link_rate" burst "$link_burst" latency "$link_queue"
+        tbf rate "$link_rate" burst "$(link_burst_of "$link_rate")" latency "$link_queue"
     if [[ -n $congestion ]]; then
         ip netns exec "$1" sysctl -q -w \
             "net.ipv4.tcp_congestion_control=$congestion"
     fi
 }
 
-# link_up: make both hosts, unless they are there.
+# link_up RATE: make both hosts, unless they are there with such a link.
 link_up() {
     local host near=mig-bench-$$-near far=mig-bench-$$-far
-    if ((${#link_hosts[@]} > 0)); then
+    if ((${#link_hosts[@]} > 0)) && [[ $link_rate == "$1" ]]; then
         return
     fi
+    link_down
+    link_rate=$1
     for host in "$near" "$far"; do
         link_hosts+=("$host") # first, so that nothing is left if we end here
         ip netns add "$host"
@@ -57,6 +67,17 @@ link_down() {
     link_hosts=()
 }
 
+# on_link: whether what is being measured goes over it.
+on_link() {
+    [[ $relay_host == "$link_far_address" ]]
+}
+
+# link_sent: the bytes that the source's host has put on it, headers and all.
+link_sent() {
+    "${link_near[@]}" awk -v name="$link_interface:" \
+        '$1 == name { print $10 }' /proc/net/dev
+}
+
 # link_missing: print why there can't be a link, or nothing.
 link_missing() {
     local program
@@ -71,7 +92,7 @@ link_missing() {
     (
         set -e
         trap link_down EXIT
-        link_up
+        link_up 100mbit
     ) >"$work/link.log" 2>&1 &
     wait $! ||
         printf 'no network namespaces, veth and tbf as wanted: %s' \

@@ -171,6 +171,7 @@ relay_tcp_missing() { :; }
 relay_title() {
     case $1 in
     session) printf 'mig-client + mig-server' ;;
+    off) printf 'mig-client + mig-server, `--compress off`' ;;
     tls) printf 'mig-client + mig-server, TLS' ;;
     stunnel) printf 'stunnel' ;;
     raw) printf 'mig-client + mig-server, `--raw`' ;;
@@ -202,7 +203,7 @@ relay_route() {
     *)
         relay_commands=(--port "$relay_port" --log "$relay_dir/relay.log")
         # A session makes its entry when there is somebody at the exit.
-        if [[ $1 != session && $1 != tls ]]; then
+        if [[ " session off tls " != *" $1 "* ]]; then
             relay_commands+=(--unix "$relay_entry")
         fi
         "relay_$1_start"

@@ -12,6 +12,8 @@ targets=(
     'migration raw time nginx 0.75'
     'migration raw cpu nginx 0.85'
     'link session silent tcp 1.30'
+    'linux-100m session time tcp 0.50'
+    'linux-1g session time off 1.02'
     'load1 tls cpu stunnel 0.60'
     'load1 tls rate stunnel 1.00'
     'load4 tls cpu stunnel 0.60'
@@ -26,7 +28,7 @@ targets=(
 
 # stats CASE RELAY: median, least and most of each figure as KEY=VALUE words:
 # time (s), rate (MB/s), cpu (s per GB), peak (MiB), sleeps (per GB), down (ms),
-# silent (ms), held and most held (KiB);
+# silent (ms), held and most held (KiB), sent and wire (MB);
 # n is the number of rounds that worked, failed of those that did not.
 stats() {
     awk -F '\t' -v wanted_case="$1" -v wanted_relay="$2" '
@@ -53,6 +55,7 @@ stats() {
             gb = $5 / 1e9
             n++
             add("time", $6 + 0)
+            add("sent", $5 / 1e6)
             add("rate", $5 / 1e6 / $6)
             add("cpu", $7 / gb)
             add("peak", $8 / 1024)
@@ -65,6 +68,8 @@ stats() {
                 add("held", $12 + 0)
             if ($13 != "-")
                 add("held_most", $13 + 0)
+            if ($15 != "" && $15 != "-")
+                add("wire", $15 / 1e6)
         }
         END {
             summarise("time", "%.3f")
@@ -76,6 +81,8 @@ stats() {
             summarise("silent", wanted_case ~ /^handover/ ? "%.1f" : "%.0f")
             summarise("held", "%.0f")
             summarise("held_most", "%.0f")
+            summarise("sent", "%.0f")
+            summarise("wire", "%.1f")
             printf "n=%d failed=%d\n", n, failed
         }' "$results"
 }
@@ -194,6 +201,8 @@ case_title() {
     load1) printf 'One channel, %s, load generator' "$load_bytes" ;;
     load4) printf 'Four channels, %s in all, load generator' "$load_bytes" ;;
     migration) printf 'A real QEMU migration of %s MiB' "$guest_mib" ;;
+    linux-100m) printf 'A booted Linux guest over a link of 100 Mbit/s' ;;
+    linux-1g) printf 'A booted Linux guest over a link of 1 Gbit/s' ;;
     link) printf 'A running guest over a link of 100 Mbit/s' ;;
     handover) printf 'What the handover costs' ;;
     handover-far) printf 'What the handover costs from afar' ;;
@@ -212,20 +221,25 @@ bytes at once, as the channels of multifd do.
 END
     migration)
         local guest='is paused' memory='is not allocated before it is written'
+        local filled='has filled its memory with pseudo-random pages'
+        if [[ $guest_kind == linux ]]; then
+            filled='has booted Linux and filled two thirds of its memory'
+        fi
         if [[ $guest_runs == yes ]]; then
-            guest='goes on dirtying 16 MiB of it'
+            guest='runs on'
         fi
         if [[ $memory_preallocated == yes ]]; then
             memory='is allocated beforehand'
         fi
         cat <<END
-The guest (TCG) has filled its memory with pseudo-random pages and $guest.
+The guest (TCG) $filled and $guest.
 The memory of the destination $memory. Bandwidth is unlimited,
 return-path on, the downtime limit $downtime_limit_ms ms. Time, bytes and downtime are those of
 query-migrate on the source.
 END
         ;;
     link) link_text ;;
+    linux-*) linux_text "$1" ;;
     handover*) handover_text "$1" ;;
     esac
 }
@@ -234,7 +248,7 @@ link_text() {
     vm_shape link
     cat <<END
 Source and destination run in network namespaces of their own, joined by a veth
-pair that tbf shapes to $link_rate at both ends (burst $link_burst, a queue of
+pair that tbf shapes to 100mbit at both ends (burst $(link_burst_of 100mbit), a queue of
 $link_queue), with $(link_congestion) as congestion control. The guest (TCG) has
 $vm_mib MiB, of which it has filled $vm_filled_mib with pseudo-random pages; it runs, and
 dirties 1.6 MB/s. The downtime limit is $downtime_limit_ms ms.
@@ -394,6 +408,8 @@ report() {
         relays_of "$kind"
         if [[ $kind == link ]]; then
             link_table
+        elif is_linux_link "$kind"; then
+            linux_table "$kind"
         elif is_handover "$kind"; then
             handover_table "$kind"
         else

@@ -4,8 +4,8 @@
 # fields between tabs: case, relay, round, outcome (ok or failed), bytes,
 # seconds, then what the processes of the relay used: CPU seconds, peak KiB,
 # sleeps; the downtime in ms by query-migrate and by the events of both QEMUs;
-# what was held on the way in KiB, the median and the most; the cipher. A field
-# that does not apply is "-".
+# what was held on the way in KiB, the median and the most; the cipher; the bytes
+# on the wire. A field that does not apply is "-".
 
 # field KEY TEXT: the value of KEY in words of KEY=VALUE, or "-".
 field() {
@@ -24,7 +24,7 @@ record() {
     local line key
     printf -v line '%s\t%s\t%s\t%s' "$1" "$2" "$3" "$4"
     for key in bytes seconds relay_cpu relay_peak_kib relay_switches \
-        downtime_ms silent_ms held_kib held_max_kib cipher; do
+        downtime_ms silent_ms held_kib held_max_kib cipher wire; do
         line+=$'\t'$(field "$key" "$5")
     done
     printf '%s\n' "$line" >>"$results"
@@ -44,9 +44,10 @@ in_background() {
 # metered CASE RELAY ROUND WORKLOAD...: run WORKLOAD over the relay that
 # relay_route has laid, and record it. Sets outcome to ok or failed.
 metered() {
-    local kind=$1 relay=$2 round=$3 text
+    local kind=$1 relay=$2 round=$3 text wire
     shift 3
     outcome=ok
+    wire=$(! on_link || link_sent)
     in_background "$(find_tool mig-meter)" --timeout "$timeout_s" \
         "${relay_commands[@]}" -- "$@" || outcome=failed
     text=$(tr '\n' ' ' <"$work/out")
@@ -57,12 +58,16 @@ metered() {
         text=
     else
         text+=" cipher=$(relay_cipher "$relay")"
+        if on_link; then
+            text+=" wire=$(($(link_sent) - wire))"
+        fi
         note "$(printf '%-10s %-8s round %s: %s s, relay CPU %s s%s' \
             "$kind" "$relay" "$round" "$(field seconds "$text")" \
             "$(field relay_cpu "$text")" \
             "$(note_of ', downtime %s ms' downtime_ms "$text"
             note_of ' (%s measured)' silent_ms "$text"
             note_of ', %s KiB held' held_kib "$text"
+            note_of ', %s bytes on the wire' wire "$text"
             note_of ', %s' cipher "$text")")"
     fi
     if ((round > 0)); then
@@ -92,13 +97,22 @@ measure_load() {
         --shape "$5" --bytes "$load_bytes" --timeout "$timeout_s"
 }
 
-# vm_shape CASE: sets what the guest is like: MiB of memory and how many of them
-# it fills, the pages it dirties every 10 ms, and whether it runs meanwhile.
+# vm_shape CASE: sets what the guest is like: random or linux; MiB of memory and
+# how many of them it fills, the pages it dirties every 10 ms, and whether it runs
+# meanwhile.
 vm_shape() {
+    vm_kind=random
     vm_mib=$guest_mib
     vm_filled_mib=$guest_mib
     vm_pages=16
     vm_runs=$guest_runs
+    if [[ $1 == migration && $guest_kind == linux ]]; then
+        vm_kind=linux
+    elif is_linux_link "$1"; then
+        vm_kind=linux
+        vm_mib=$linux_guest_mib
+        vm_runs=yes
+    fi
     if [[ $1 == link ]]; then
         vm_mib=$link_guest_mib
         vm_filled_mib=$link_filled_mib
@@ -127,8 +141,7 @@ qemu_start() {
     "${side[@]}" qemu-system-x86_64 -accel tcg -nodefaults -no-user-config -display none \
         -object "memory-backend-ram,id=ram,size=${vm_mib}M,prealloc=$touch" \
         -machine pc,memory-backend=ram -m "$vm_mib" \
-        -drive "file=$work/guest.img,format=raw,if=floppy,readonly=on" \
-        -serial "file:$work/$name.serial" \
+        "${vm_boot[@]}" -serial "file:$work/$name.serial" \
         -qmp "unix:$work/$name.look,server=on,wait=off" \
         -qmp "unix:$work/$name.qmp,server=on,wait=off" "$@" \
         >"$work/$name.log" 2>&1 </dev/null &
@@ -175,16 +188,28 @@ guest_write() {
     put32 "$work/guest.img" 16 "$vm_pages"
 }
 
+# guest_make: what its QEMUs boot from; sets vm_boot to their options, and vm_ready
+# to what the guest says when it has filled its memory.
+guest_make() {
+    if [[ $vm_kind == linux ]]; then
+        linux_boot
+        return
+    fi
+    guest_write
+    vm_boot=(-drive "file=$work/guest.img,format=raw,if=floppy,readonly=on")
+    vm_ready='>'
+}
+
 # Start the source's QEMU and let its guest fill the memory.  It serves every
 # measurement: a migration leaves it as it was, and its destination is killed.
 source_start() {
     local side=("${near[@]}")
-    guest_write
+    guest_make
     qemu_start source
     source_pid=$qemu_pid
-    note "filling $vm_filled_mib MiB of the guest's memory"
+    note "waiting until the guest has filled its memory"
     wait_for 600 "the guest to fill its memory" \
-        grep -qa '>' "$work/source.serial"
+        grep -qa "$vm_ready" "$work/source.serial"
     if [[ $vm_runs == no ]]; then
         "$(find_tool mig-bench-vm)" stop --source "$work/source.qmp"
     fi
@@ -199,6 +224,8 @@ measure_migration() {
     fi
     if [[ $1 == link ]]; then
         options+=(--interface "$link_interface")
+    fi
+    if on_link; then
         driver=("${link_near[@]}") # whose sockets and interface it looks at
     fi
     if [[ -z $source_pid ]] || ! kill -0 "$source_pid" 2>/dev/null; then
@@ -221,6 +248,14 @@ measure_migration() {
     fi
 }
 
+# rate_of CASE: of its link.
+rate_of() {
+    case $1 in
+    linux-*) linux_rate "$1" ;;
+    *) printf 100mbit ;;
+    esac
+}
+
 # measure CASE RELAY ROUND: round 0 warms up and is not recorded.
 measure() {
     relay_dir=$work/m
@@ -234,8 +269,8 @@ measure() {
     load4) measure_load "$@" 4 multifd ;;
     migration) measure_migration "$@" ;;
     handover | handover-far) measure_handover "$@" ;;
-    link)
-        link_up
+    link | linux-*)
+        link_up "$(rate_of "$1")"
         relay_host=$link_far_address
         near=("${link_near[@]}" "${near[@]}")
         far=("${link_far[@]}" "${far[@]}")
@@ -260,17 +295,22 @@ shuffle() {
 
 # relays_of CASE: sets relays_here to those that CASE is measured with.
 relays_of() {
-    local relay
-    relays_here=("${relays[@]}")
-    if is_handover "$1"; then
+    local relay some
+    case $1 in
+    handover*)
         relays_here=("${handover_ways[@]}")
-    fi
-    if [[ $1 != link ]]; then
         return
-    fi
+        ;;
+    link) some=("${link_relays[@]}") ;;
+    linux-*) some=("${linux_relays[@]}") ;;
+    *) some=("${relays[@]}") ;;
+    esac
     relays_here=()
     for relay in "${relays[@]}"; do
-        if [[ " ${link_relays[*]} " == *" $relay "* ]]; then
+        if [[ $1 != linux-* && $relay == off ]]; then
+            continue # which differs from the others only where it is slow
+        fi
+        if [[ " ${some[*]} " == *" $relay "* ]]; then
             relays_here+=("$relay")
         fi
     done
@@ -285,7 +325,7 @@ measure_all() {
         relays_of "$kind"
         if is_handover "$kind"; then
             measure "$kind" tcp 0
-        elif [[ $kind != link ]]; then
+        elif [[ $kind != link && $kind != linux-* ]]; then
             measure "$kind" unix 0
         fi
         for ((round = 1; round <= rounds; round++)); do
