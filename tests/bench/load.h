@@ -7,6 +7,10 @@
  * them it answers on the main channel, as QEMU does on its return path, and
  * closes; the source stops its clock at that answer.  A relay is thus charged
  * for delivery, not for what it took into its buffers.
+ *
+ * With a time to hold, the source leaves the channels open for so long after
+ * the answer, so that a relay can be looked at that has nothing to do; the sink
+ * closes them when the source does.
  */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
@@ -29,6 +33,7 @@ struct load_config {
     uint64_t bytes; /* over all channels */
     enum stream_shape shape;
     uint64_t read_bytes; /* 0: what goes with ${shape} */
+    uint64_t hold_ms;    /* how long the channels stay open when all is done */
     bool verify;         /* compare every byte, not the first of each read */
     bool split;          /* each end of a pair on its half of the processors */
     uint64_t timeout_ms;

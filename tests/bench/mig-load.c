@@ -16,7 +16,7 @@
 #include "endpoint.h"
 #include "load.h"
 
-enum { OPTION_VERIFY = CLI_LONG, OPTION_SPLIT };
+enum { OPTION_VERIFY = CLI_LONG, OPTION_SPLIT, OPTION_HOLD };
 
 static const uint64_t BYTES_MAX = (uint64_t)1 << 44;
 static const uint64_t TIMEOUT_MAX_MS = 24ULL * 3600 * 1000;
@@ -24,7 +24,7 @@ static const uint64_t TIMEOUT_MAX_MS = 24ULL * 3600 * 1000;
 static const char *
 parse_shape(const char *value, enum stream_shape *shape)
 {
-    static const char *const names[] = { "plain", "main", "multifd" };
+    static const char *const names[] = { "plain", "main", "multifd", "large" };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(value, names[i]) != 0)
@@ -32,7 +32,7 @@ parse_shape(const char *value, enum stream_shape *shape)
         *shape = (enum stream_shape)i;
         return NULL;
     }
-    return "plain, main or multifd";
+    return "plain, main, multifd or large";
 }
 
 static const char *
@@ -57,6 +57,9 @@ on_option(void *arg, int key, const char *value)
     case 't':
         bad = value_duration(value, TIMEOUT_MAX_MS, &config->timeout_ms);
         return bad ? "a duration up to 24h" : NULL;
+    case OPTION_HOLD:
+        bad = value_duration(value, TIMEOUT_MAX_MS, &config->hold_ms);
+        return bad ? "a duration up to 24h" : NULL;
     case OPTION_VERIFY: config->verify = true; return NULL;
     default: config->split = true; return NULL;
     }
@@ -69,12 +72,16 @@ static const struct cli_option options[] = {
     { 'b', "bytes", "SIZE", "bytes over all channels (default 1G)" },
     { 's', "shape", "SHAPE",
       "how the source writes: plain (32 KiB), main (131328\n"
-      "bytes, the default) or multifd (525632 bytes)" },
+      "bytes, the default), multifd (525632 bytes) or large\n"
+      "(512 KiB)" },
     { 'r', "read", "SIZE", "what the sink reads at once (default: as QEMU)" },
     { OPTION_VERIFY, "verify", NULL, "compare every byte at the sink" },
     { OPTION_SPLIT, "split", NULL,
       "of a pair, run the source on the first half of the\n"
       "processors and the sink on the second" },
+    { OPTION_HOLD, "hold", "TIME",
+      "say \"holding\" when all has arrived, and leave the\n"
+      "channels open for TIME" },
     { 't', "timeout", "TIME", "give up after TIME (default 120 s)" },
 };
 
