@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154 # globals are those of scripts/bench
+# shellcheck disable=SC2016,SC2034,SC2154 # globals are those of scripts/bench; $1 is of awk
 # Two hosts on this machine, and a slow link between them: two network
 # namespaces, joined by a veth pair whose ends are shaped by tbf.  Its queue is
 # that of a switch or a router: what is too fast waits for up to
@@ -65,6 +65,14 @@ link_down() {
         ip netns delete "$host" || note "can't remove the namespace $host"
     done
     link_hosts=()
+}
+
+# measure_on_link RATE [RTT_MS]: what is measured now goes over such a link.
+measure_on_link() {
+    link_up "$@"
+    relay_host=$link_far_address
+    near=("${link_near[@]}" "${near[@]}")
+    far=("${link_far[@]}" "${far[@]}")
 }
 
 # on_link: whether what is being measured goes over it.

@@ -3,7 +3,6 @@
 # A booted Linux guest, and what compression is worth to it on slow links.
 # scripts/make-linux-guest makes the guest; it runs while it is moved.
 
-linux_relays=(session off raw nginx tcp)
 linux_guest_mib=512
 linux_guest=$root/build/linux-guest
 
@@ -104,3 +103,31 @@ what its host's interface has sent meanwhile, with every header. Relay CPU is fo
 each GB that QEMU sent.
 END
 }
+
+# Both are cases; see bench-cases.sh.
+linux_relays() { only_quick 'session tcp' || printf 'session off raw nginx tcp'; }
+linux_link_missing() {
+    local why
+    why=$(linux_missing)
+    if [[ -n $why ]]; then
+        printf '%s' "$why"
+    else
+        link_missing
+    fi
+}
+linux_measure() {
+    measure_on_link "$(linux_rate "$1")"
+    measure_migration "$@"
+}
+case_linux_100m_relays() { linux_relays; }
+case_linux_100m_missing() { linux_link_missing; }
+case_linux_100m_measure() { linux_measure "$@"; }
+case_linux_100m_title() { printf 'A booted Linux guest over a link of 100 Mbit/s'; }
+case_linux_100m_text() { linux_text linux-100m; }
+case_linux_100m_table() { linux_table linux-100m; }
+case_linux_1g_relays() { linux_relays; }
+case_linux_1g_missing() { linux_link_missing; }
+case_linux_1g_measure() { linux_measure "$@"; }
+case_linux_1g_title() { printf 'A booted Linux guest over a link of 1 Gbit/s'; }
+case_linux_1g_text() { linux_text linux-1g; }
+case_linux_1g_table() { linux_table linux-1g; }
