@@ -6,7 +6,9 @@
 # link_queue, then it is dropped.  What runs on a host has to be started behind
 # ${link_near[@]} or ${link_far[@]}; paths, Unix sockets among them, are shared.
 
-link_rate=100mbit # of the one that there is, if there is one
+# Of the link that there is, if there is one.
+link_rate=100mbit
+link_rtt_ms=0
 link_queue=50ms
 link_interface=eth0
 # For documentation (RFC 5737), and known to nobody outside of the namespaces.
@@ -38,20 +40,26 @@ link_shape() {
     fi
 }
 
-# link_up RATE: make both hosts, unless they are there with such a link.
+# link_up RATE [RTT_MS]: make both hosts, unless they are there with such a link.
 link_up() {
     local host near=mig-bench-$$-near far=mig-bench-$$-far
-    if ((${#link_hosts[@]} > 0)) && [[ $link_rate == "$1" ]]; then
+    if ((${#link_hosts[@]} > 0)) &&
+        [[ "$link_rate $link_rtt_ms" == "$1 ${2-0}" ]]; then
         return
     fi
     link_down
     link_rate=$1
+    link_rtt_ms=${2-0}
     for host in "$near" "$far"; do
         link_hosts+=("$host") # first, so that nothing is left if we end here
         ip netns add "$host"
     done
-    ip link add "$link_interface" netns "$near" type veth \
-        peer name "$link_interface" netns "$far"
+    if ((link_rtt_ms > 0)); then
+        far_join "$near" "$far" "$link_rtt_ms"
+    else
+        ip link add "$link_interface" netns "$near" type veth \
+            peer name "$link_interface" netns "$far"
+    fi
     link_shape "$near" "$link_near_address"
     link_shape "$far" "$link_far_address"
     link_near=(ip netns exec "$near")
@@ -61,6 +69,7 @@ link_up() {
 # link_down: remove them, when nothing of ours runs there any more.
 link_down() {
     local host
+    far_part
     for host in "${link_hosts[@]}"; do
         ip netns delete "$host" || note "can't remove the namespace $host"
     done
@@ -80,7 +89,8 @@ on_link() {
     [[ $relay_host == "$link_far_address" ]]
 }
 
-# link_sent: the bytes that the source's host has put on it, headers and all.
+# link_sent: the bytes that the source's host has put on it.  Of packets that the
+# kernel has left together, up to 64 KiB, the headers count once.
 link_sent() {
     "${link_near[@]}" awk -v name="$link_interface:" \
         '$1 == name { print $10 }' /proc/net/dev

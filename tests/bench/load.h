@@ -29,6 +29,7 @@ enum {
 struct load_config {
     const char *connect; /* the source's URI */
     const char *listen;  /* the sink's URI */
+    const char *far;     /* the network namespace of a pair's sink, or NULL */
     uint64_t channels;
     uint64_t bytes; /* over all channels */
     enum stream_shape shape;

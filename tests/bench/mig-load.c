@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/value.h"
 #include "endpoint.h"
+#include "hosts.h"
 #include "load.h"
 
 enum { OPTION_VERIFY = CLI_LONG, OPTION_SPLIT, OPTION_HOLD };
@@ -44,6 +45,7 @@ on_option(void *arg, int key, const char *value)
     switch (key) {
     case 'c': config->connect = value; return NULL;
     case 'l': config->listen = value; return NULL;
+    case 'f': config->far = value; return NULL;
     case 'n':
         bad = value_count(value, 1, LOAD_CHANNELS_MAX, &config->channels);
         return bad ? "a number of channels, 1 to 256" : NULL;
@@ -68,6 +70,9 @@ on_option(void *arg, int key, const char *value)
 static const struct cli_option options[] = {
     { 'c', "connect", "URI", "where the source connects" },
     { 'l', "listen", "URI", "where the sink listens" },
+    { 'f', "far", "NETNS",
+      "of a pair, the network namespace where the sink\n"
+      "listens, while the source is where it was started" },
     { 'n', "channels", "N", "number of channels (default 1)" },
     { 'b', "bytes", "SIZE", "bytes over all channels (default 1G)" },
     { 's', "shape", "SHAPE",
@@ -179,6 +184,25 @@ pin_to_half(const struct load_config *config, bool second)
         log_warn("--split");
 }
 
+/* A socket belongs to where it was made, whoever uses it. */
+static int
+listen_far(const struct load_config *config)
+{
+    int listener;
+    int home;
+
+    if (config->far == NULL)
+        return endpoint_listen(config->listen, (int)config->channels);
+    home = hosts_enter(config->far);
+    if (home < 0)
+        return -1;
+    listener = endpoint_listen(config->listen, (int)config->channels);
+    if (hosts_return(home) == 0)
+        return listener;
+    fd_close(&listener);
+    return -1;
+}
+
 /* The sink in a process of its own; it listens before the source connects. */
 static int
 run_pair(const struct load_config *config, const struct stream *stream)
@@ -190,7 +214,7 @@ run_pair(const struct load_config *config, const struct stream *stream)
 
     if (config->listen == NULL || config->connect == NULL)
         return cli_error(&cli, "a pair needs --listen and --connect");
-    listener = endpoint_listen(config->listen, (int)config->channels);
+    listener = listen_far(config);
     if (listener < 0)
         return STATUS_FAILED;
     sink = fork();
