@@ -11,9 +11,7 @@ vm_shape() {
     vm_filled_mib=$guest_mib
     vm_pages=16
     vm_runs=$guest_runs
-    if [[ $1 == migration && $guest_kind == linux ]]; then
-        vm_kind=linux
-    elif is_linux_link "$1"; then
+    if is_linux "$1"; then
         vm_kind=linux
         vm_mib=$linux_guest_mib
         vm_runs=yes

@@ -6,8 +6,8 @@
 linux_guest_mib=512
 linux_guest=$root/build/linux-guest
 
-is_linux_link() {
-    [[ $1 == linux-100m || $1 == linux-1g ]]
+is_linux() {
+    [[ $1 == linux || $1 == linux-* ]]
 }
 
 # linux_rate CASE: of its link, as tc takes it.
@@ -44,7 +44,11 @@ linux_missing() {
 
 # linux_boot: sets vm_boot and vm_ready for it.
 linux_boot() {
-    vm_boot=(-kernel "$linux_guest/vmlinuz" -initrd "$linux_guest/initrd.gz"
+    local initrd=initrd.gz
+    if ((vm_mib < 256)); then
+        initrd=initrd-small.gz
+    fi
+    vm_boot=(-kernel "$linux_guest/vmlinuz" -initrd "$linux_guest/$initrd"
         -append 'console=ttyS0 panic=-1 quiet')
     vm_ready='mig-guest: ready'
 }
@@ -89,22 +93,41 @@ linux_table() {
     done
 }
 
+# linux_guest_text: what it is like, from the middle of a line on.
+linux_guest_text() {
+    cat <<END
+$linux_guest_mib MiB and has booted Debian's cloud kernel; until a third of its memory was
+left it has read, written, packed and listed files, some of random bytes, and
+filled a heap. It runs, and works on. The downtime limit is $downtime_limit_ms ms.
+END
+}
+
 linux_text() {
     cat <<END
 Source and destination run in network namespaces of their own, joined by a veth
 pair that tbf shapes to $(linux_rate "$1") at both ends (burst $(link_burst_of "$(linux_rate "$1")"), a queue of
 $link_queue), with $(link_congestion) as congestion control. The guest (TCG) has
-$linux_guest_mib MiB and has booted Debian's cloud kernel; until a third of its memory was
-left it has read, written, packed and listed files, some of random bytes, and
-filled a heap. It runs, and works on. The downtime limit is $downtime_limit_ms ms.
+$(linux_guest_text)
 Downtime is measured from the STOP of the source's QEMU to the RESUME of the
 destination's. *QEMU sent* is what the source's QEMU counts; *on the wire* is
-what its host's interface has sent meanwhile, with every header. Relay CPU is for
-each GB that QEMU sent.
+what its host's interface has, by its counters. Relay CPU is for each GB that QEMU
+sent.
 END
 }
 
-# Both are cases; see bench-cases.sh.
+# What follows are cases; see bench-cases.sh.  Without a link:
+case_linux_missing() { linux_missing; }
+case_linux_relays() { only_quick 'session tcp'; }
+case_linux_warm() { printf unix; }
+case_linux_measure() { measure_migration "$@"; }
+case_linux_title() { printf 'A booted Linux guest'; }
+case_linux_table() { table linux; }
+case_linux_text() {
+    printf 'The guest (TCG) has %s\n' "$(linux_guest_text)"
+    printf 'Time, bytes and downtime are those of query-migrate on the source.\n'
+}
+
+# And over links:
 linux_relays() { only_quick 'session tcp' || printf 'session off raw nginx tcp'; }
 linux_link_missing() {
     local why

@@ -2,13 +2,7 @@
 # shellcheck disable=SC2034,SC2154,SC2016 # globals are those of scripts/bench; `` is Markdown
 # The cases in which a guest migrates; see bench-cases.sh for what a case is.
 
-case_migration_missing() {
-    if [[ $guest_kind == linux ]]; then
-        linux_missing
-    else
-        guest_missing
-    fi
-}
+case_migration_missing() { guest_missing; }
 case_migration_relays() {
     only_quick 'session tls raw nginx haproxy socat stunnel spiped tcp'
 }
@@ -22,19 +16,14 @@ case_migration_table() {
 }
 case_migration_text() {
     local guest='is paused' memory='is not allocated before it is written'
-    local filled='has filled its memory with pseudo-random pages'
     if [[ $guest_runs == yes ]]; then
         guest='goes on dirtying 16 MiB of it'
-    fi
-    if [[ $guest_kind == linux ]]; then
-        filled='has booted Linux and filled two thirds of its memory'
-        guest=${guest/goes*/works on}
     fi
     if [[ $memory_preallocated == yes ]]; then
         memory='is allocated beforehand'
     fi
     cat <<END
-The guest (TCG) $filled and $guest.
+The guest (TCG) has filled its memory with pseudo-random pages and $guest.
 The memory of the destination $memory. Bandwidth is unlimited,
 return-path on, the downtime limit $downtime_limit_ms ms. Time, bytes and downtime are those of
 query-migrate on the source.

@@ -45,7 +45,7 @@ row() {
         cells+=("$cpu" "$(ratio "$cpu" "$4")"
             "$(range cpu "$s")" "$(field sleeps "$s")" "$(field peak "$s")")
     fi
-    if [[ $1 == migration ]]; then
+    if [[ $1 == migration || $1 == linux ]]; then
         cells+=("$(field down "$s") ($(range down "$s"))")
     fi
     cells+=("$(field n "$s")$(failed_note "$(field failed "$s")")")
@@ -59,7 +59,7 @@ table() {
     read -r _ cpu _ <<<"$(best_of "$1" cpu)"
     head=(relay 'time s' '÷ best' 'min–max' MB/s 'relay CPU s/GB' '÷ best'
         'min–max' 'sleeps/GB' 'peak MiB')
-    if [[ $1 == migration ]]; then
+    if [[ $1 == migration || $1 == linux ]]; then
         head+=('downtime ms')
     fi
     table_head "${head[@]}" rounds
