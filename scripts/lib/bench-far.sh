@@ -48,7 +48,7 @@ far_part() {
 
 case_far_1g_missing() { far_link_missing; }
 case_far_1g_relays() {
-    only_quick 'session tcp' || printf 'session tls raw nginx tcp'
+    only_quick 'session tcp' || printf 'session off tls raw nginx tcp'
 }
 case_far_1g_measure() {
     measure_on_link 1gbit "$far_link_rtt_ms"
