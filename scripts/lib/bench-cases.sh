@@ -70,7 +70,7 @@ case_writers_parts() {
 case_writers_relays() { only_quick 'session nginx'; }
 case_writers_warm() { printf unix; }
 case_writers_measure() {
-    local channels shape read=32K
+    local channels shape read=32K load_bytes=$writers_bytes
     IFS=- read -r _ channels shape <<<"$1"
     if [[ $shape == large ]]; then
         read=512K
@@ -78,7 +78,7 @@ case_writers_measure() {
     measure_load "$@" "$channels" "$shape" --read "$read"
 }
 case_writers_title() {
-    printf 'Writers of 32 KiB and of 512 KiB, %s, load generator' "$load_bytes"
+    printf 'Writers of 32 KiB and of 512 KiB, %s, load generator' "$writers_bytes"
 }
 case_writers_text() {
     cat <<END

@@ -91,6 +91,8 @@ linux_table() {
     for relay in "${relays_here[@]}"; do
         linux_row "$1" "$relay" "$tcp"
     done
+    printf '\nPeak memory of each of our programs, MiB, the most of all rounds:\n\n'
+    peaks_table "$1"
 }
 
 # linux_guest_text: what it is like, from the middle of a line on.
@@ -128,7 +130,7 @@ case_linux_text() {
 }
 
 # And over links:
-linux_relays() { only_quick 'session tcp' || printf 'session off raw nginx tcp'; }
+linux_relays() { only_quick 'session tcp' || printf 'session off nginx tcp'; }
 linux_link_missing() {
     local why
     why=$(linux_missing)

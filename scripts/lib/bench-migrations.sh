@@ -77,7 +77,7 @@ case_link_missing() {
         link_missing
     fi
 }
-case_link_relays() { only_quick 'session tcp' || printf 'session tls raw nginx tcp'; }
+case_link_relays() { only_quick 'session tcp' || printf 'session raw nginx tcp'; }
 case_link_measure() {
     measure_on_link 100mbit
     measure_migration "$@"

@@ -168,7 +168,7 @@ relay_haproxy_start() {
 
 # is_ours RELAY
 is_ours() {
-    [[ $1 == session || $1 == tls || $1 == raw ]]
+    [[ $1 == session || $1 == off || $1 == tls || $1 == raw ]]
 }
 
 # has_processes RELAY: or is it none at all?
