@@ -46,7 +46,7 @@ linux_missing() {
 linux_boot() {
     local initrd=initrd.gz
     if ((vm_mib < 256)); then
-        initrd=initrd-small.gz
+        initrd="initrd-small.gz"
     fi
     vm_boot=(-kernel "$linux_guest/vmlinuz" -initrd "$linux_guest/$initrd"
         -append 'console=ttyS0 panic=-1 quiet')
@@ -150,7 +150,7 @@ case_linux_100m_measure() { linux_measure "$@"; }
 case_linux_100m_title() { printf 'A booted Linux guest over a link of 100 Mbit/s'; }
 case_linux_100m_text() { linux_text linux-100m; }
 case_linux_100m_table() { linux_table linux-100m; }
-case_linux_1g_relays() { linux_relays; }
+case_linux_1g_relays() { only_quick 'session off' || linux_relays; }
 case_linux_1g_missing() { linux_link_missing; }
 case_linux_1g_measure() { linux_measure "$@"; }
 case_linux_1g_title() { printf 'A booted Linux guest over a link of 1 Gbit/s'; }
