@@ -14,6 +14,8 @@
 #   case_NAME_apart     true if its parts are measured one after the other, and
 #                       not in turn (in turn)
 #   case_NAME_rounds    prints how many rounds it has (as many as wanted)
+#   case_NAME_guest     prints a name that it shares with cases that have the same
+#                       guest on the same host (one of its own)
 #   case_NAME_warm      prints with what to warm up (nothing)
 
 # measure_load PART RELAY ROUND CHANNELS SHAPE [OPTION]...

@@ -27,28 +27,37 @@ link_burst_of() {
     esac
 }
 
+# link_pace HOST: let its end carry $link_rate.
+link_pace() {
+    tc -n "$1" qdisc replace dev "$link_interface" root tbf \
+        rate "$link_rate" burst "$(link_burst_of "$link_rate")" \
+        latency "$link_queue"
+}
+
 # link_shape HOST ADDRESS: what one end needs.
 link_shape() {
     ip -n "$1" link set lo up
     ip -n "$1" address add "$2/24" dev "$link_interface"
     ip -n "$1" link set "$link_interface" up
-    tc -n "$1" qdisc add dev "$link_interface" root \
-        tbf rate "$link_rate" burst "$(link_burst_of "$link_rate")" latency "$link_queue"
+    link_pace "$1"
     if [[ -n $congestion ]]; then
         ip netns exec "$1" sysctl -q -w \
             "net.ipv4.tcp_congestion_control=$congestion"
     fi
 }
 
-# link_up RATE [RTT_MS]: make both hosts, unless they are there with such a link.
+# link_up RATE [RTT_MS]: make both hosts, unless they are there.  Another rate
+# leaves them, and what runs there, as they are.
 link_up() {
-    local host near=mig-bench-$$-near far=mig-bench-$$-far
-    if ((${#link_hosts[@]} > 0)) &&
-        [[ "$link_rate $link_rtt_ms" == "$1 ${2-0}" ]]; then
+    local host near=mig-bench-$$-near far=mig-bench-$$-far before=$link_rate
+    link_rate=$1
+    if ((${#link_hosts[@]} > 0)) && [[ $link_rtt_ms == "${2-0}" ]]; then
+        for host in "${link_hosts[@]}"; do
+            [[ $link_rate == "$before" ]] || link_pace "$host"
+        done
         return
     fi
     link_down
-    link_rate=$1
     link_rtt_ms=${2-0}
     for host in "$near" "$far"; do
         link_hosts+=("$host") # first, so that nothing is left if we end here

@@ -147,12 +147,14 @@ linux_measure() {
     measure_on_link "$(linux_rate "$1")"
     measure_migration "$@"
 }
+case_linux_100m_guest() { printf linux-link; }
 case_linux_100m_relays() { linux_relays; }
 case_linux_100m_missing() { linux_link_missing; }
 case_linux_100m_measure() { linux_measure "$@"; }
 case_linux_100m_title() { printf 'A booted Linux guest over a link of 100 Mbit/s'; }
 case_linux_100m_text() { linux_text linux-100m; }
 case_linux_100m_table() { linux_table linux-100m; }
+case_linux_1g_guest() { printf linux-link; }
 case_linux_1g_relays() { only_quick 'session off' || linux_relays; }
 case_linux_1g_missing() { linux_link_missing; }
 case_linux_1g_measure() { linux_measure "$@"; }

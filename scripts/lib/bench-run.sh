@@ -178,6 +178,7 @@ units_of() {
 measure_group() {
     local kind=$1 first=${2%%:*} round unit last warm
     shift
+    keep_guest "$(hook "$kind" guest || printf '%s' "$first")"
     last=$(hook "$kind" rounds || printf '%s' "$rounds")
     if warm=$(hook "$kind" warm); then
         measure "$kind" "$first" "$warm" 0
@@ -188,8 +189,15 @@ measure_group() {
             measure "$kind" "${unit%%:*}" "${unit##*:}" "$round"
         done
     done
-    stop_pid "$source_pid"
-    source_pid=
+}
+
+# keep_guest NAME: a source that runs is kept if it is of that name.
+keep_guest() {
+    if [[ $source_name != "$1" ]]; then
+        stop_pid "$source_pid"
+        source_pid=
+    fi
+    source_name=$1
 }
 
 # measure_all: each case, and how long it took.
@@ -208,4 +216,5 @@ measure_all() {
         took+=("$kind $((SECONDS - began))")
         note "$kind took $((SECONDS - began)) s"
     done
+    keep_guest none
 }
