@@ -31,7 +31,7 @@ enum {
     SAMPLE_MS = 50,
     READY_MS = 10000,
     SETTLE_MS = 100, /* for workers that are forked after listen() */
-    END_MS = 2000, /* some wait for a peer that has been ended, too */
+    END_MS = 2000,   /* some wait for a peer that has been ended, too */
 };
 
 struct meter {
