@@ -22,7 +22,12 @@ is_handover() {
 
 # handover_missing: print what can't be run, or nothing.
 handover_missing() {
-    local program
+    local program why
+    why=$(guest_missing)
+    if [[ -n $why ]]; then
+        printf '%s' "$why"
+        return
+    fi
     for program in mig-server mig-client mig-send mig-recv mig-delay; do
         if [[ -z $(find_tool "$program") ]]; then
             printf '%s is not built' "$program"
@@ -113,34 +118,6 @@ measure_handover() {
     fi
 }
 
-# differences CASE WAY OTHER: how much longer the guest stood still in WAY than in
-# OTHER of the same round, in ms: the median over all rounds where both worked, or
-# nothing if there is none.
-differences() {
-    awk -F '\t' -v wanted_case="$1" -v way="$2" -v other="$3" '
-        $1 != wanted_case || $4 != "ok" || $11 == "-" { next }
-        $2 == way { here[$3] = $11 }
-        $2 == other { there[$3] = $11 }
-        END { for (i in here) if (i in there) print here[i] - there[i] }
-    ' "$results" | sort -g | awk '
-        { value[NR] = $1 }
-        END {
-            low = value[int((NR + 1) / 2)]
-            high = value[int(NR / 2) + 1]
-            if (NR > 0)
-                printf "%.1f", (low + high) / 2
-        }'
-}
-
-# difference CASE WAY OTHER: the same for a table.
-difference() {
-    local median
-    if [[ $2 != "$3" ]]; then
-        median=$(differences "$@")
-    fi
-    printf '%s' "${median:--}"
-}
-
 handover_table() {
     local way s
     table_head way 'downtime ms' 'min–max' "more than QEMU's own" \
@@ -158,6 +135,22 @@ handover_table() {
             "$(failed_note "$(field failed "$s")")"
     done
 }
+
+# Both are cases; see bench-cases.sh.
+case_handover_ways() { printf '%s' "${handover_ways[*]}"; }
+case_handover_missing() { handover_missing; }
+case_handover_warm() { printf tcp; }
+case_handover_measure() { measure_handover "$@"; }
+case_handover_title() { printf 'What the handover costs'; }
+case_handover_text() { handover_text handover; }
+case_handover_table() { handover_table handover; }
+case_handover_far_ways() { printf '%s' "${handover_ways[*]}"; }
+case_handover_far_missing() { handover_missing; }
+case_handover_far_warm() { printf tcp; }
+case_handover_far_measure() { measure_handover "$@"; }
+case_handover_far_title() { printf 'What the handover costs from afar'; }
+case_handover_far_text() { handover_text handover-far; }
+case_handover_far_table() { handover_table handover-far; }
 
 handover_text() {
     local link='over loopback'

@@ -32,6 +32,9 @@ has_option() {
     "$(find_tool "$1")" --help 2>&1 | grep -qe "$2\b"
 }
 
+# Options that a case wants our programs to have in a session.
+session_options=()
+
 # relay_ours_start [OPTION]...
 relay_ours_start() {
     relay_commands+=(
@@ -56,7 +59,7 @@ relay_session_missing() {
 }
 
 relay_session_start() {
-    relay_plain_start
+    relay_plain_start "${session_options[@]}"
 }
 
 relay_raw_start() {
@@ -163,6 +166,16 @@ relay_haproxy_start() {
     haproxy_write client "unix@$relay_entry" "$relay_host:$relay_port"
 }
 
+# is_ours RELAY
+is_ours() {
+    [[ $1 == session || $1 == off || $1 == tls || $1 == raw ]]
+}
+
+# has_processes RELAY: or is it none at all?
+has_processes() {
+    [[ $1 != unix && $1 != tcp ]]
+}
+
 # No relay: both ends at one socket.
 relay_unix_missing() { :; }
 relay_tcp_missing() { :; }
@@ -171,9 +184,12 @@ relay_tcp_missing() { :; }
 relay_title() {
     case $1 in
     session) printf 'mig-client + mig-server' ;;
+    off) printf 'mig-client + mig-server, `--compress off`' ;;
     tls) printf 'mig-client + mig-server, TLS' ;;
     stunnel) printf 'stunnel' ;;
     raw) printf 'mig-client + mig-server, `--raw`' ;;
+    spiped) printf 'spiped' ;;
+    ssh) printf 'ssh -L' ;;
     nginx) printf 'nginx stream' ;;
     haproxy) printf 'HAProxy, splice' ;;
     socat) printf 'socat, fork' ;;
@@ -202,7 +218,7 @@ relay_route() {
     *)
         relay_commands=(--port "$relay_port" --log "$relay_dir/relay.log")
         # A session makes its entry when there is somebody at the exit.
-        if [[ $1 != session && $1 != tls ]]; then
+        if [[ " session off tls " != *" $1 "* ]]; then
             relay_commands+=(--unix "$relay_entry")
         fi
         "relay_$1_start"

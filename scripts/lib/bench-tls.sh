@@ -61,7 +61,7 @@ relay_tls_missing() {
 
 relay_tls_start() {
     tls_make_certs
-    relay_ours_start -v --tls-dir "$tls_dir"
+    relay_ours_start -v --tls-dir "$tls_dir" "${session_options[@]}"
 }
 
 relay_tls_ciphers() {
@@ -160,6 +160,20 @@ same_cipher() {
     mine=$(ciphers "$1" "$2" | sed 's/(kernel)//g')
     other=$(ciphers "$1" "$3" | sed 's/(kernel)//g')
     [[ $mine == "$other" && $mine == TLS_* && $mine != *[,\;+]* ]]
+}
+
+# comparable CASE RELAY OTHER: whether what both did was the same.  A relay that
+# knows one cipher alone has to be taken with that.
+comparable() {
+    local mine
+    if ! encrypts "$2" || ! encrypts "$3"; then
+        ! encrypts "$2" || [[ $3 == - ]]
+    elif own_cipher "$3"; then
+        mine=$(ciphers "$1" "$2")
+        [[ $mine == TLS_* && $mine != *[,\;+]* ]]
+    else
+        same_cipher "$@"
+    fi
 }
 
 # cipher_text CASE: a line on what those relays used that encrypt.

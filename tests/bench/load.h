@@ -7,6 +7,10 @@
  * them it answers on the main channel, as QEMU does on its return path, and
  * closes; the source stops its clock at that answer.  A relay is thus charged
  * for delivery, not for what it took into its buffers.
+ *
+ * With a time to hold, the source leaves the channels open for so long after
+ * the answer, so that a relay can be looked at that has nothing to do; the sink
+ * closes them when the source does.
  */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
@@ -25,10 +29,12 @@ enum {
 struct load_config {
     const char *connect; /* the source's URI */
     const char *listen;  /* the sink's URI */
+    const char *far;     /* the network namespace of a pair's sink, or NULL */
     uint64_t channels;
     uint64_t bytes; /* over all channels */
     enum stream_shape shape;
     uint64_t read_bytes; /* 0: what goes with ${shape} */
+    uint64_t hold_ms;    /* how long the channels stay open when all is done */
     bool verify;         /* compare every byte, not the first of each read */
     bool split;          /* each end of a pair on its half of the processors */
     uint64_t timeout_ms;

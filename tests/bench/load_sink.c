@@ -126,6 +126,19 @@ send_answer(const struct load_group *group)
     return -1;
 }
 
+/* A source that holds its channels closes them first. */
+static void
+await_close(const struct load_group *group)
+{
+    char byte;
+
+    if (group->config->hold_ms == 0)
+        return;
+    for (size_t i = 0; i < group->count; i++)
+        while (recv(group->channels[i].fd, &byte, 1, 0) < 0 && errno == EINTR)
+            ;
+}
+
 int
 load_sink(const struct load_config *config, const struct stream *stream,
           int listener, struct load_result *result)
@@ -141,6 +154,8 @@ load_sink(const struct load_config *config, const struct stream *stream,
         outcome = send_answer(group);
     result->seconds = load_now() - group->start;
     result->bytes = load_channel_bytes(config) * config->channels;
+    if (outcome == 0)
+        await_close(group);
     load_group_free(group);
     return outcome;
 }

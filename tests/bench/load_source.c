@@ -1,5 +1,7 @@
 #include <errno.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "endpoint.h"
@@ -92,6 +94,21 @@ await_answer(int fd)
     return -1;
 }
 
+/* Who reads the line knows that from now on there is nothing to carry. */
+static void
+hold(const struct load_config *config)
+{
+    struct timespec left = { (time_t)(config->hold_ms / 1000),
+                             (long)(config->hold_ms % 1000) * 1000000L };
+
+    if (config->hold_ms == 0)
+        return;
+    puts("holding");
+    fflush(stdout);
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        ;
+}
+
 int
 load_source(const struct load_config *config, const struct stream *stream,
             struct load_result *result)
@@ -112,6 +129,8 @@ load_source(const struct load_config *config, const struct stream *stream,
         outcome = await_answer(group->channels[0].fd);
     result->seconds = load_now() - start;
     result->bytes = load_channel_bytes(config) * config->channels;
+    if (outcome == 0)
+        hold(config);
     load_group_free(group);
     return outcome;
 }

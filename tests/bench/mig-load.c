@@ -14,9 +14,10 @@
 #include "base/log.h"
 #include "base/value.h"
 #include "endpoint.h"
+#include "hosts.h"
 #include "load.h"
 
-enum { OPTION_VERIFY = CLI_LONG, OPTION_SPLIT };
+enum { OPTION_VERIFY = CLI_LONG, OPTION_SPLIT, OPTION_HOLD };
 
 static const uint64_t BYTES_MAX = (uint64_t)1 << 44;
 static const uint64_t TIMEOUT_MAX_MS = 24ULL * 3600 * 1000;
@@ -24,7 +25,7 @@ static const uint64_t TIMEOUT_MAX_MS = 24ULL * 3600 * 1000;
 static const char *
 parse_shape(const char *value, enum stream_shape *shape)
 {
-    static const char *const names[] = { "plain", "main", "multifd" };
+    static const char *const names[] = { "plain", "main", "multifd", "large" };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(value, names[i]) != 0)
@@ -32,7 +33,7 @@ parse_shape(const char *value, enum stream_shape *shape)
         *shape = (enum stream_shape)i;
         return NULL;
     }
-    return "plain, main or multifd";
+    return "plain, main, multifd or large";
 }
 
 static const char *
@@ -44,6 +45,7 @@ on_option(void *arg, int key, const char *value)
     switch (key) {
     case 'c': config->connect = value; return NULL;
     case 'l': config->listen = value; return NULL;
+    case 'f': config->far = value; return NULL;
     case 'n':
         bad = value_count(value, 1, LOAD_CHANNELS_MAX, &config->channels);
         return bad ? "a number of channels, 1 to 256" : NULL;
@@ -57,6 +59,9 @@ on_option(void *arg, int key, const char *value)
     case 't':
         bad = value_duration(value, TIMEOUT_MAX_MS, &config->timeout_ms);
         return bad ? "a duration up to 24h" : NULL;
+    case OPTION_HOLD:
+        bad = value_duration(value, TIMEOUT_MAX_MS, &config->hold_ms);
+        return bad ? "a duration up to 24h" : NULL;
     case OPTION_VERIFY: config->verify = true; return NULL;
     default: config->split = true; return NULL;
     }
@@ -65,16 +70,23 @@ on_option(void *arg, int key, const char *value)
 static const struct cli_option options[] = {
     { 'c', "connect", "URI", "where the source connects" },
     { 'l', "listen", "URI", "where the sink listens" },
+    { 'f', "far", "NETNS",
+      "of a pair, the network namespace where the sink\n"
+      "listens, while the source is where it was started" },
     { 'n', "channels", "N", "number of channels (default 1)" },
     { 'b', "bytes", "SIZE", "bytes over all channels (default 1G)" },
     { 's', "shape", "SHAPE",
       "how the source writes: plain (32 KiB), main (131328\n"
-      "bytes, the default) or multifd (525632 bytes)" },
+      "bytes, the default), multifd (525632 bytes) or large\n"
+      "(512 KiB)" },
     { 'r', "read", "SIZE", "what the sink reads at once (default: as QEMU)" },
     { OPTION_VERIFY, "verify", NULL, "compare every byte at the sink" },
     { OPTION_SPLIT, "split", NULL,
       "of a pair, run the source on the first half of the\n"
       "processors and the sink on the second" },
+    { OPTION_HOLD, "hold", "TIME",
+      "say \"holding\" when all has arrived, and leave the\n"
+      "channels open for TIME" },
     { 't', "timeout", "TIME", "give up after TIME (default 120 s)" },
 };
 
@@ -172,6 +184,25 @@ pin_to_half(const struct load_config *config, bool second)
         log_warn("--split");
 }
 
+/* A socket belongs to where it was made, whoever uses it. */
+static int
+listen_far(const struct load_config *config)
+{
+    int listener;
+    int home;
+
+    if (config->far == NULL)
+        return endpoint_listen(config->listen, (int)config->channels);
+    home = hosts_enter(config->far);
+    if (home < 0)
+        return -1;
+    listener = endpoint_listen(config->listen, (int)config->channels);
+    if (hosts_return(home) == 0)
+        return listener;
+    fd_close(&listener);
+    return -1;
+}
+
 /* The sink in a process of its own; it listens before the source connects. */
 static int
 run_pair(const struct load_config *config, const struct stream *stream)
@@ -183,7 +214,7 @@ run_pair(const struct load_config *config, const struct stream *stream)
 
     if (config->listen == NULL || config->connect == NULL)
         return cli_error(&cli, "a pair needs --listen and --connect");
-    listener = endpoint_listen(config->listen, (int)config->channels);
+    listener = listen_far(config);
     if (listener < 0)
         return STATUS_FAILED;
     sink = fork();

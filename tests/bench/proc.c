@@ -18,6 +18,26 @@ open_table(pid_t pid, const char *name)
     return fopen(path, "re");
 }
 
+/*
+ * Whether a socket that was bound as ${name} is at ${path}.  HAProxy binds
+ * PATH.PID.tmp and renames it.  Any other name that goes on behind ${path} is
+ * another socket, such as that of mig-client's control, PATH.ctl.
+ */
+static bool
+is_bound_at(const char *name, const char *path)
+{
+    static const char temporary[] = ".tmp";
+    size_t length = strcspn(name, "\n");
+    size_t wanted = strlen(path);
+
+    if (length < wanted || strncmp(name, path, wanted) != 0)
+        return false;
+    return length == wanted ||
+           (name[wanted] == '.' && length > sizeof(temporary) &&
+            strncmp(name + length - (sizeof(temporary) - 1), temporary,
+                    sizeof(temporary) - 1) == 0);
+}
+
 bool
 proc_listens_unix(pid_t pid, const char *path)
 {
@@ -36,8 +56,7 @@ proc_listens_unix(pid_t pid, const char *path)
         if (sscanf(line, "%*s %*s %*s %x %*s %*s %*s %n", &flags, &name) < 1 ||
             name == 0)
             continue;
-        found =
-            flags == 0x10000 && strncmp(line + name, path, strlen(path)) == 0;
+        found = flags == 0x10000 && is_bound_at(line + name, path);
     }
     fclose(file);
     return found && stat(path, &st) == 0 && S_ISSOCK(st.st_mode);

@@ -10,8 +10,8 @@
 /**
  * proc_listens_unix(pid, path):
  * Return whether a Unix socket listens at ${path}, in the network namespace of
- * ${pid}, and its file is there.  A server that binds elsewhere and renames is
- * seen too, if the name it binds begins with ${path}.  Nothing is connected.
+ * ${pid}, and its file is there.  A server that binds ${path}.ANYTHING.tmp and
+ * renames it is seen too.  Nothing is connected.
  */
 bool proc_listens_unix(pid_t pid, const char *path);
 

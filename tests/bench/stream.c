@@ -8,6 +8,7 @@ enum {
     BLOCK_BYTES = 64 * 1024 * 1024,
     PAGE_BYTES = 4096,
     PLAIN_BYTES = 32768,
+    LARGE_BYTES = 524288,
     MAIN_PAGES = 32,
     MAIN_HEADER_BYTES = 8,
     MULTIFD_PAGES = 128,
@@ -87,6 +88,7 @@ stream_iov(const struct stream *stream, enum stream_shape shape,
 
     switch (shape) {
     case STREAM_PLAIN: gather_add(&gather, PLAIN_BYTES); break;
+    case STREAM_LARGE: gather_add(&gather, LARGE_BYTES); break;
     case STREAM_MAIN:
         for (int page = 0; page < MAIN_PAGES; page++) {
             gather_add(&gather, MAIN_HEADER_BYTES);

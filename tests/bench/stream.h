@@ -17,7 +17,7 @@ enum {
 };
 
 /* How QEMU writes: see stream_iov. */
-enum stream_shape { STREAM_PLAIN, STREAM_MAIN, STREAM_MULTIFD };
+enum stream_shape { STREAM_PLAIN, STREAM_MAIN, STREAM_MULTIFD, STREAM_LARGE };
 
 struct stream {
     unsigned char *block; /* repeats for ever */
@@ -53,8 +53,9 @@ const unsigned char *stream_at(const struct stream *stream, uint64_t offset);
  * stream_iov(stream, shape, offset, left, iov):
  * Fill ${iov}, which has room for STREAM_IOV_MAX, with one write as QEMU would
  * issue it at ${offset}, of ${left} bytes at most: 32 KiB in one piece
- * (STREAM_PLAIN), 32 pages each with a header of its own (STREAM_MAIN), or one
- * header and 128 pages (STREAM_MULTIFD).  Return the number of entries.
+ * (STREAM_PLAIN), 32 pages each with a header of its own (STREAM_MAIN), one
+ * header and 128 pages (STREAM_MULTIFD), or 512 KiB in one piece
+ * (STREAM_LARGE).  Return the number of entries.
  */
 int stream_iov(const struct stream *stream, enum stream_shape shape,
                uint64_t offset, uint64_t left, struct iovec *iov);
