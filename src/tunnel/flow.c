@@ -55,8 +55,11 @@ flow_empty(const struct flow *flow)
 static bool
 is_bulk(struct flow *flow)
 {
-    return flow->may_splice && flow_delivered(flow) >= BULK_BYTES &&
-           flow_empty(flow) && pipe_open(&flow->pipe);
+    if (!flow->may_splice || flow_delivered(flow) < BULK_BYTES ||
+        !flow_empty(flow))
+        return false;
+    flow->may_splice = pipe_open(&flow->pipe); /* it is asked for but once */
+    return flow->may_splice;
 }
 
 static void

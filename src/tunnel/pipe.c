@@ -5,10 +5,12 @@
 
 #include "base/fd.h"
 
-enum {
-    WANTED_BYTES = 1 << 20, /* what every user may have (pipe(7)) */
-    USUAL_BYTES = 64 << 10,
-};
+/*
+ * What every process may have (pipe(7)).  A user with many such pipes gets them
+ * with two pages (fs.pipe-user-pages-soft): that moves so little at a time that
+ * copying is cheaper.
+ */
+enum { WANTED_BYTES = 1 << 20, LEAST_BYTES = 64 << 10 };
 
 void
 pipe_init(struct pipe *pipe)
@@ -21,6 +23,7 @@ pipe_fini(struct pipe *pipe)
 {
     fd_close(&pipe->fds[0]);
     fd_close(&pipe->fds[1]);
+    pipe->held = 0;
 }
 
 bool
@@ -34,7 +37,12 @@ pipe_open(struct pipe *pipe)
         pipe_init(pipe);
         return false;
     }
-    size = fcntl(pipe->fds[1], F_SETPIPE_SZ, WANTED_BYTES);
-    pipe->size = size > 0 ? (size_t)size : USUAL_BYTES;
+    (void)fcntl(pipe->fds[1], F_SETPIPE_SZ, WANTED_BYTES);
+    size = fcntl(pipe->fds[1], F_GETPIPE_SZ);
+    if (size < LEAST_BYTES) {
+        pipe_fini(pipe);
+        return false;
+    }
+    pipe->size = (size_t)size;
     return true;
 }

@@ -13,14 +13,16 @@ struct pipe {
 
 /**
  * pipe_init(pipe):
- * Begin without a pipe.  The caller ends it with pipe_fini.
+ * Begin without a pipe.  The caller ends it with pipe_fini, and what is in it
+ * is lost; after that it may be opened again.
  */
 void pipe_init(struct pipe *pipe);
 void pipe_fini(struct pipe *pipe);
 
 /**
  * pipe_open(pipe):
- * Return whether there is a pipe now: it is made when it is first asked for.
+ * Return whether there is a pipe now: it is made when it is first asked for,
+ * and there is none where it would hold too little to be of use.
  */
 bool pipe_open(struct pipe *pipe);
 

@@ -7,6 +7,7 @@
 #include "support_faults.h"
 #include "support_net.h"
 #include "support_peer.h"
+#include "support_small_pipes.h"
 #include "support_stage.h"
 #include "support_test.h"
 #include "tunnel/flow.h"
@@ -195,6 +196,43 @@ a_reader_that_stands_still_stops_the_pipe(void **state)
 }
 
 static void
+a_pipe_that_is_dropped_does_not_hold_up_the_end(void **state)
+{
+    struct rig rig;
+
+    (void)state;
+    rig_open(&rig);
+    peer_send(&rig.source, 1, 64 << 20, PEER_END);
+    STAGE_UNTIL(&rig.stage, rig.flow.spliced > 0);
+    peer_read(&rig.sink, false);
+    stage_rest(&rig.stage);
+    assert_true(rig.flow.pipe.held > 0);
+    flow_hold(&rig.flow);
+    flow_drop(&rig.flow);
+    assert_int_equal(flow_held(&rig.flow), 0);
+    on_readable(&rig, true, false);
+    STAGE_UNTIL(&rig.stage, rig.flow.state == FLOW_ENDED);
+    rig_close(&rig);
+}
+
+static void
+a_pipe_that_would_hold_little_is_asked_for_once(void **state)
+{
+    struct rig rig;
+
+    (void)state;
+    rig_open(&rig);
+    small_pipes(8192);
+    peer_expect(&rig.sink, 1, 0);
+    peer_send(&rig.source, 1, TOTAL, PEER_END);
+    STAGE_UNTIL(&rig.stage, rig.sink.received > 2 * BULK);
+    small_pipes(0);
+    assert_arrived(&rig, TOTAL);
+    assert_int_equal(rig.flow.spliced, 0);
+    rig_close(&rig);
+}
+
+static void
 an_idle_pipe_sleeps(void **state)
 {
     struct rig rig;
@@ -253,6 +291,8 @@ main(void)
         cmocka_unit_test(a_socket_that_cannot_be_spliced_is_read_into_the_ring),
         cmocka_unit_test(eagain_and_eintr_are_no_failures),
         cmocka_unit_test(a_reader_that_stands_still_stops_the_pipe),
+        cmocka_unit_test(a_pipe_that_is_dropped_does_not_hold_up_the_end),
+        cmocka_unit_test(a_pipe_that_would_hold_little_is_asked_for_once),
         cmocka_unit_test(an_idle_pipe_sleeps),
         cmocka_unit_test(a_reset_in_bulk_is_no_clean_end),
         cmocka_unit_test(a_reader_that_is_gone_in_bulk_is_a_failure_to_write),
