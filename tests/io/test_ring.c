@@ -175,6 +175,35 @@ random_steps_keep_every_byte(void **state)
 }
 
 static void
+a_ring_that_starts_over_forgets_and_begins_anywhere(void **state)
+{
+    static const uint64_t offsets[] = { 7, 0, 84, UINT64_C(1) << 40 };
+    struct iovec iov[2];
+    struct ring ring;
+
+    (void)state;
+    ring_init(&ring, SIZE);
+    for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
+        put(&ring, SIZE);
+        ring_release(&ring, ring.start + 40);
+        put(&ring, 20);
+        ring_restart(&ring, offsets[i]);
+        assert_int_equal(ring_length(&ring), 0);
+        assert_int_equal(ring_bytes_iov(&ring, offsets[i], iov), 0);
+        assert_int_equal(ring_room_iov(&ring, iov), 1);
+        assert_ptr_equal(iov[0].iov_base, ring.bytes);
+        assert_int_equal(iov[0].iov_len, SIZE);
+        assert_int_equal(put(&ring, SIZE - 3), SIZE - 3);
+        assert_int_equal(ring.end, offsets[i] + SIZE - 3);
+        assert_kept(&ring, offsets[i]);
+        ring_release(&ring, offsets[i] + 50);
+        assert_int_equal(put(&ring, SIZE), 53);
+        assert_kept(&ring, offsets[i] + 50);
+    }
+    ring_fini(&ring);
+}
+
+static void
 no_memory_is_an_error(void **state)
 {
     struct ring ring;
@@ -204,6 +233,7 @@ main(void)
         cmocka_unit_test(an_empty_ring_starts_over_at_its_first_byte),
         cmocka_unit_test(a_writer_may_go_back_to_any_byte_that_is_kept),
         cmocka_unit_test(random_steps_keep_every_byte),
+        cmocka_unit_test(a_ring_that_starts_over_forgets_and_begins_anywhere),
         cmocka_unit_test(no_memory_is_an_error),
     };
 
