@@ -643,6 +643,11 @@ session_channel_new(const struct session_channel_options *options)
 
     if (channel == NULL)
         return NULL;
+    if (delivery_init(&channel->in, RING_FIRST_BYTES) != 0) {
+        free(channel);
+        errno = ENOMEM;
+        return NULL;
+    }
     channel->options = *options;
     channel_init(&channel->machine, options->window);
     channel_patience(&channel->machine,
@@ -665,8 +670,7 @@ session_channel_new(const struct session_channel_options *options)
         channel->turn == NULL ||
         (options->compress.mode != COMPRESSION_OFF &&
          channel->squeezer == NULL) ||
-        ring_init(&channel->out, RING_FIRST_BYTES) != 0 ||
-        delivery_init(&channel->in, RING_FIRST_BYTES) != 0) {
+        ring_init(&channel->out, RING_FIRST_BYTES) != 0) {
         session_channel_free(channel);
         errno = ENOMEM;
         return NULL;

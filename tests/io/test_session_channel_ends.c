@@ -4,10 +4,13 @@
 #include <sys/socket.h>
 
 #include "support_faults.h"
+#include "support_net.h"
+#include "support_no_ring.h"
 #include "support_pool.h"
 #include "support_session_clock.h"
 #include "support_session_sides.h"
 #include "support_test.h"
+#include "tunnel/session_channel.h"
 
 enum {
     SMALL_WINDOW = 64 << 10,
@@ -337,6 +340,28 @@ a_peer_that_only_answers_pings_is_alive(void **state)
     sides_close(&rig);
 }
 
+static void
+without_memory_there_is_no_channel_and_nothing_is_closed(void **state)
+{
+    struct stage stage;
+    unsigned before;
+
+    (void)state;
+    stage_open(&stage);
+    before = net_open_fds();
+    for (unsigned rings = 0; rings < 2; rings++) {
+        no_ring_after(rings);
+        errno = 0;
+        assert_null(session_channel_new(&(struct session_channel_options){
+            .loop = stage.loop,
+            .window = SIDES_WINDOW,
+        }));
+        assert_int_equal(errno, ENOMEM);
+        assert_int_equal(net_open_fds(), before);
+    }
+    stage_close(&stage);
+}
+
 int
 main(void)
 {
@@ -356,6 +381,8 @@ main(void)
 
     /* Long, and no matter of threads. */
     static const struct CMUnitTest once[] = {
+        cmocka_unit_test(
+            without_memory_there_is_no_channel_and_nothing_is_closed),
         cmocka_unit_test(a_peer_that_only_answers_pings_is_alive),
     };
 
