@@ -252,6 +252,8 @@ transport_splice_in(struct transport *transport, int pipe_fd, size_t bytes)
         n = splice(transport->fd, NULL, pipe_fd, NULL, bytes,
                    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     while (n < 0 && errno == EINTR);
+    if (n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EPERM))
+        errno = EINVAL; /* the protocol can't, or a sandbox forbids it */
     return n;
 }
 

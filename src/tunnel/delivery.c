@@ -30,11 +30,10 @@ delivery_allow_splice(struct delivery *delivery)
 }
 
 bool
-delivery_splices(struct delivery *delivery)
+delivery_splices(const struct delivery *delivery)
 {
     return delivery->may_splice && delivery->pipe.held == 0 &&
-           ring_length(&delivery->ring) <= AHEAD_BYTES &&
-           pipe_open(&delivery->pipe);
+           ring_length(&delivery->ring) <= AHEAD_BYTES;
 }
 
 /* The ring's bytes go first.  Return whether all of them are in the pipe. */
@@ -61,6 +60,11 @@ delivery_splice(struct delivery *delivery, struct transport *from, size_t bytes)
     struct ring *ring = &delivery->ring;
     ssize_t n;
 
+    if (!pipe_open(pipe)) {
+        delivery->may_splice = false;
+        errno = EINVAL;
+        return -1;
+    }
     if (!move_ahead(delivery)) {
         errno = EAGAIN;
         return -1;
@@ -68,6 +72,7 @@ delivery_splice(struct delivery *delivery, struct transport *from, size_t bytes)
     n = transport_splice_in(from, pipe->fds[1], bytes);
     if (n > 0) {
         pipe->held += (size_t)n;
+        delivery->spliced += (uint64_t)n;
         ring_restart(ring, ring->end + (uint64_t)n);
     } else if (n < 0 && errno == EINVAL) {
         delivery->may_splice = false;
@@ -131,7 +136,6 @@ empty_pipe(struct pipe *pipe)
 {
     if (pipe->held > 0)
         pipe_fini(pipe);
-    pipe->held = 0;
 }
 
 size_t

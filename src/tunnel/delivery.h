@@ -20,7 +20,8 @@ struct transport;
 struct delivery {
     struct pipe pipe;
     struct ring ring; /* the reader adds to its end */
-    struct tail tail; /* of what left the ring */
+    struct tail tail; /* of what left the ring: only its end is the stream's */
+    uint64_t spliced; /* bytes that came into the pipe uncopied, in all */
     bool may_splice;
 };
 
@@ -43,14 +44,16 @@ void delivery_allow_splice(struct delivery *delivery);
  * Return whether delivery_splice may be called: the pipe is empty, and so is
  * the ring but for a little.
  */
-bool delivery_splices(struct delivery *delivery);
+bool delivery_splices(const struct delivery *delivery);
 
 /**
  * delivery_splice(delivery, from, bytes):
  * Move what the ring has and then at most ${bytes} of ${from} to the pipe.
  * Return the bytes that came from ${from}, 0 for its end; or -1 with errno set,
- * EAGAIN if there are none now, EINVAL if it can't splice.  The tail does not
- * have these bytes: the last of a stream have to come through the ring.
+ * EAGAIN if there are none now, EINVAL if ${from} can't splice or there is no
+ * pipe, and then delivery_splices says no until there is a new transport.  The
+ * tail does not have these bytes: the last of a stream have to come through the
+ * ring.
  */
 ssize_t delivery_splice(struct delivery *delivery, struct transport *from,
                         size_t bytes);

@@ -340,8 +340,13 @@ static bool
 splice_payload(struct session_channel *channel, enum frame_read *result)
 {
     size_t wanted = channel->machine.in.expected - COPIED_BYTES;
-    ssize_t n = delivery_splice(&channel->in, channel->net, wanted);
+    ssize_t n;
 
+    if (!may_splice(channel)) { /* small frames were ahead of it */
+        deliver(channel);
+        return true;
+    }
+    n = delivery_splice(&channel->in, channel->net, wanted);
     if (n > 0) {
         channel_heard(&channel->machine, loop_now_ms(channel->options.loop));
         channel_payload(&channel->machine, (uint32_t)n);
@@ -868,6 +873,7 @@ session_channel_report(const struct session_channel *channel,
     *report = (struct session_channel_report){
         .out_bytes = channel->machine.out.acked,
         .in_bytes = channel->machine.in.delivered,
+        .spliced_bytes = channel->in.spliced,
         .replayed_bytes = channel->replayed_bytes,
         .stream_bytes = channel->reader.stream_bytes,
         .wire_bytes = channel->reader.wire_bytes,

@@ -71,8 +71,9 @@ struct session_channel_options {
 
 /* What has gone through a channel so far. */
 struct session_channel_report {
-    uint64_t out_bytes; /* acknowledged by the far end */
-    uint64_t in_bytes;  /* delivered here */
+    uint64_t out_bytes;     /* acknowledged by the far end */
+    uint64_t in_bytes;      /* delivered here */
+    uint64_t spliced_bytes; /* received without being copied */
     uint64_t replayed_bytes;
     uint64_t stream_bytes; /* of DATA frames in the direction that may be */
     uint64_t wire_bytes;   /* compressed, and what they took; both 0 if not */

@@ -87,6 +87,7 @@ side_open(struct sides *rig, struct side *side, uint32_t window,
     assert_non_null(side->channel);
     net_unix_pair(fds);
     net_send_buffer(fds[1], SIDES_SOCKET_BYTES);
+    side->local_fd = fds[0];
     peer_open(&side->qemu, &rig->stage, fds[1]);
     worker_channel_set_local(side->channel,
                              transport_new(rig->stage.loop, fds[0]));

@@ -22,6 +22,7 @@ enum { SIDES_WINDOW = 1 << 20, SIDES_SOCKET_BYTES = 16 << 10 };
 struct side {
     struct worker_channel *channel;
     struct peer qemu;
+    int local_fd; /* the channel's end of their connection, which is its own */
     unsigned lost;
     bool in_order;
     char why[64];
