@@ -331,8 +331,7 @@ static bool
 may_splice(struct session_channel *channel)
 {
     return channel->local != NULL && !channel->local_failed &&
-           !channel->local_blocked && !channel->dropping &&
-           delivery_splices(&channel->in);
+           !channel->local_blocked && delivery_splices(&channel->in);
 }
 
 /* Return whether there may be more. */

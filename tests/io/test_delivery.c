@@ -398,6 +398,8 @@ assert_copies_instead(struct rig *rig)
     assert_false(delivery_splices(&rig->delivery));
     assert_int_equal(rig->delivery.spliced, 0);
     check(rig);
+    deliver_all(rig);
+    assert_tail(rig);
     copy_the_rest(rig);
     deliver_all(rig);
     assert_tail(rig);

@@ -192,7 +192,7 @@ static enum reason
 verdict_after(const void *end, size_t length, unsigned char fill,
               bool at_source)
 {
-    static unsigned char bytes[128 << 10];
+    static unsigned char bytes[50000]; /* comes at once, so is spliced as one */
     struct sides rig;
     enum reason reason;
 
@@ -289,6 +289,7 @@ an_end_in_the_middle_of_bulk_is_a_loss_and_what_came_counts(void **state)
     session_peer_close(&rig.peer);
     STAGE_UNTIL(&rig.stage, side->lost == 2);
     assert_false(side->in_order);
+    assert_string_equal(side->why, "closed by the peer");
     assert_heard(&rig, CAME);
     assert_int_equal(resume(&rig), CAME);
     session_peer_data(&rig.peer, SEED, CAME, LENGTH);
