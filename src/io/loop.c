@@ -15,12 +15,30 @@ struct loop {
     void *arg;
 };
 
+/*
+ * libevent's usual clock lags behind by up to a tick, so that it often wakes up
+ * for a timer, finds it not due and sleeps for another two milliseconds.
+ */
+static struct event_base *
+base_new(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+
+    if (config != NULL &&
+        event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+        base = event_base_new_with_config(config);
+    if (config != NULL)
+        event_config_free(config);
+    return base;
+}
+
 struct loop *
 loop_new(void)
 {
     struct loop *loop = calloc(1, sizeof *loop);
 
-    if (loop == NULL || (loop->base = event_base_new()) == NULL) {
+    if (loop == NULL || (loop->base = base_new()) == NULL) {
         free(loop);
         return NULL;
     }

@@ -27,8 +27,9 @@ struct call {
     pthread_cond_t is_done;
 };
 
-/* What libevent 2.1 (epoll and a pair for signals) and the mailbox need. */
-enum { DESCRIPTORS = 4 };
+/* What libevent 2.1 (epoll, a timer, a pair for signals) and the mailbox need.
+ */
+enum { DESCRIPTORS = 5 };
 
 /*
  * libevent ends the process when it gets no descriptors for a loop.  That must

@@ -1,19 +1,27 @@
 #include "tunnel/ring.h"
 
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 int
 ring_init(struct ring *ring, size_t size_bytes)
 {
-    *ring = (struct ring){ .bytes = malloc(size_bytes), .size = size_bytes };
-    return ring->bytes != NULL ? 0 : -1;
+    void *bytes = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    *ring = (struct ring){ .bytes = NULL };
+    if (bytes == MAP_FAILED)
+        return -1;
+    ring->bytes = bytes;
+    ring->size = size_bytes;
+    return 0;
 }
 
 void
 ring_fini(struct ring *ring)
 {
-    free(ring->bytes);
+    if (ring->bytes != NULL)
+        munmap(ring->bytes, ring->size);
     ring->bytes = NULL;
 }
 

@@ -22,8 +22,9 @@ struct ring {
 /**
  * ring_init(ring, size_bytes):
  * Make an empty ring of ${size_bytes}, a power of two.  Memory is used only as
- * far as bytes have filled it.  Return 0, or -1 with errno set.  The caller
- * ends it with ring_fini.
+ * far as bytes have filled it, and is the kernel's again with ring_fini or when
+ * the ring has grown: pieces of this size would else stay with the heap. Return
+ * 0, or -1 with errno set.  The caller ends it with ring_fini.
  */
 int ring_init(struct ring *ring, size_t size_bytes);
 void ring_fini(struct ring *ring);
