@@ -144,6 +144,7 @@ case_memory_relays() { printf 'session tls'; }
 case_memory_rounds() { only_quick 1; }
 case_memory_measure() {
     session_options=(--window "${memory_window_mib}M")
+    client_options=(--compress off)
     measure_load "$@" "${1#memory-}" multifd
 }
 case_memory_title() { printf 'Resident memory, with windows of a known size'; }
@@ -151,7 +152,8 @@ case_memory_text() {
     cat <<END
 $load_bytes in all over 1 and over 16 channels, with \`--window ${memory_window_mib}M\`. So each
 channel has at most $memory_window_mib MiB in use at each end, in the one direction that carries
-something. The peaks are those of the kernel for each program alone, the most of
+something, and with \`--compress off\`: a channel that compresses has a window of its
+own, 2 MiB unless \`--compress-window\` says more, at each end. The peaks are those of the kernel for each program alone, the most of
 all rounds; what it shares with others, such as libraries, is in them.
 END
 }

@@ -32,8 +32,10 @@ has_option() {
     "$(find_tool "$1")" --help 2>&1 | grep -qe "$2\b"
 }
 
-# Options that a case wants our programs to have in a session.
+# Options that a case wants our programs to have in a session, and those of
+# mig-client alone.
 session_options=()
+client_options=()
 
 # relay_ours_start [OPTION]...
 relay_ours_start() {
@@ -60,6 +62,8 @@ relay_session_missing() {
 
 relay_session_start() {
     relay_plain_start "${session_options[@]}"
+    # mig-client's command is the last.
+    relay_commands+=("${client_options[@]}")
 }
 
 relay_raw_start() {

@@ -117,6 +117,7 @@ measure() {
     near=("${near_cpus[@]}")
     far=("${far_cpus[@]}")
     session_options=()
+    client_options=()
     hook "$kind" measure "$@"
 }
 

@@ -62,6 +62,7 @@ relay_tls_missing() {
 relay_tls_start() {
     tls_make_certs
     relay_ours_start -v --tls-dir "$tls_dir" "${session_options[@]}"
+    relay_commands+=("${client_options[@]}")
 }
 
 relay_tls_ciphers() {
