@@ -3,13 +3,23 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#define ZSTD_STATIC_LINKING_ONLY /* for a decoder in memory of our own */
 #include <zstd.h>
 
 #include "wire/cursor.h"
 
+/*
+ * Theory of operation.  The decoder works in memory that it is given once, so
+ * what it takes is bounded whatever a peer sends.  One that allocates keeps to
+ * the window in zstd's format alone: the library may also read those from
+ * before zstd's first version, whose decoders take up to 128 MiB however small
+ * the window should be, and which no peer of ours writes.  In given memory it
+ * does not read them.
+ */
 struct unpacker {
-    ZSTD_DCtx *context;
-    uint32_t length; /* bytes that the present payload has yet to make */
+    void *memory;
+    ZSTD_DCtx *context; /* in it */
+    uint32_t length;    /* bytes that the present payload has yet to make */
     unsigned char head[PACKED_LENGTH_BYTES];
     size_t head_left; /* of it to come */
     size_t left;      /* of what is compressed */
@@ -20,10 +30,13 @@ struct unpacker *
 unpacker_new(unsigned window_log)
 {
     struct unpacker *unpacker = calloc(1, sizeof *unpacker);
+    size_t bytes = ZSTD_estimateDStreamSize((size_t)1 << window_log);
 
     if (unpacker == NULL)
         return NULL;
-    unpacker->context = ZSTD_createDCtx();
+    unpacker->memory = malloc(bytes);
+    if (unpacker->memory != NULL)
+        unpacker->context = ZSTD_initStaticDStream(unpacker->memory, bytes);
     if (unpacker->context != NULL &&
         !ZSTD_isError(ZSTD_DCtx_setParameter(
             unpacker->context, ZSTD_d_windowLogMax, (int)window_log)))
@@ -37,7 +50,7 @@ unpacker_free(struct unpacker *unpacker)
 {
     if (unpacker == NULL)
         return;
-    ZSTD_freeDCtx(unpacker->context);
+    free(unpacker->memory);
     free(unpacker);
 }
 

@@ -27,10 +27,10 @@ struct unpacker;
 
 /**
  * unpacker_new(window_log):
- * Make a decompressor for windows of up to 2^${window_log} bytes.  It takes so
- * much memory when the first frame says that it is needed, and 1 MiB at most
- * beside it.  Return NULL if there is no memory.  The caller frees it with
- * unpacker_free.
+ * Make a decompressor for windows of up to 2^${window_log} bytes.  It has so
+ * much memory and 1 MiB at most beside it, which is filled as far as the
+ * windows need it.  Return NULL if there is no memory.  The caller frees it
+ * with unpacker_free.
  */
 struct unpacker *unpacker_new(unsigned window_log);
 void unpacker_free(struct unpacker *unpacker);

@@ -321,6 +321,38 @@ a_window_beyond_the_bound_is_refused(void **state)
     rig_free(rig);
 }
 
+/*
+ * Formats from before zstd's first version, which the library may still read:
+ * whole ones that make five bytes, of the format 0.7 with a window of 128 MiB
+ * and of 0.6 with one of 64 MiB.
+ */
+static void
+a_format_that_is_older_than_zstd_is_corrupt(void **state)
+{
+    static const unsigned char olds[][17] = {
+        { 0x27, 0xb5, 0x2f, 0xfd, 0, (27 - 10) << 3, 0x40, 0, 5, 'h', 'e', 'l',
+          'l', 'o', 0xc0, 0, 0 },
+        { 0x26, 0xb5, 0x2f, 0xfd, 26 - 12, 0x40, 0, 5, 'h', 'e', 'l', 'l', 'o',
+          0xc0, 0, 0 },
+    };
+    static const size_t lengths[] = { 17, 16 }, steps[] = { 1, 5, SIZE_MAX };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof steps / sizeof *steps; i++) {
+        struct rig *rig = rig_new(LOG, PACKED_WINDOW_LOG_MIN);
+        size_t length = lengths[i % 2];
+
+        memset(rig->payload, 0, PACKED_LENGTH_BYTES);
+        rig->payload[PACKED_LENGTH_BYTES - 1] = (unsigned char)length;
+        memcpy(rig->payload + PACKED_LENGTH_BYTES, olds[i % 2], length);
+        rig->length = PACKED_LENGTH_BYTES + length;
+        assert_int_equal(unpack(rig, 5, steps[i / 2], SIZE_MAX),
+                         REASON_BAD_PACKED);
+        assert_int_equal(rig->made, 0);
+        rig_free(rig);
+    }
+}
+
 /* Whatever is changed: a reason, or as many bytes as there should be. */
 static void
 a_payload_changed_anywhere_does_no_harm(void **state)
@@ -386,6 +418,7 @@ main(void)
         cmocka_unit_test(
             a_length_out_of_bounds_is_refused_before_there_is_more),
         cmocka_unit_test(a_window_beyond_the_bound_is_refused),
+        cmocka_unit_test(a_format_that_is_older_than_zstd_is_corrupt),
         cmocka_unit_test(a_payload_changed_anywhere_does_no_harm),
         cmocka_unit_test(nothing_is_wanted_between_payloads),
     };
