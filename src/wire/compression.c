@@ -19,11 +19,14 @@
  *
  * Only a comparison counts in the end.  Whether a processor has time left can't
  * be seen from here, so TRY measures how fast the stream gets on against how
- * fast it did just before.  A failure is tried again after a pause that doubles
- * each time, until it has gone well for two seconds.  A stream that waits for
- * nothing that compression could help is looked at without it now and then,
- * ever more rarely if that only confirms it; and at once when it gets on slower
- * than it did without: what takes the time then may be compression itself.
+ * fast it did just before.  Data that does not give way costs the link nothing
+ * as long as the compressor keeps up, and memory has stretches of it, so one
+ * slot of that ends no try.  A failure is tried again after a pause that
+ * doubles each time, until it has gone well for two seconds.  A stream that
+ * waits for nothing that compression could help is looked at without it now and
+ * then, ever more rarely if that only confirms it; and at once when it gets on
+ * slower than it did without: what takes the time then may be compression
+ * itself.
  *
  * A link that carries so much in the plain that one processor would be busy
  * with compressing alone is left alone.
@@ -45,6 +48,7 @@ enum {
     WATCH_SLOTS = 2,
     TRY_RAMP_SLOTS = 2, /* until the window has grown */
     TRY_SLOTS = 5,
+    TRY_STIFF_SLOTS = 3, /* a stretch may be shorter, and says little */
     STIFF_SLOTS = 5,
     WORSE_SLOTS = 2,
     GOOD_SLOTS = 20, /* then it was no luck */
@@ -205,19 +209,21 @@ succeed(struct compression *compression)
 }
 
 static void
-try(struct compression *compression, uint64_t now_us, uint64_t rate, bool slow,
-    bool stiff)
+try(struct compression *compression, uint64_t now_us, const struct slot *slot)
 {
     uint64_t plain_rate = compression->plain_rate;
     uint64_t needed = plain_rate + plain_rate / 20;
     bool steady = ++compression->slots > TRY_RAMP_SLOTS;
 
-    if (stiff || (steady && !slow && rate < plain_rate - plain_rate / 10)) {
+    compression->stiff_slots = slot->stiff ? compression->stiff_slots + 1 : 0;
+    if (compression->stiff_slots >= TRY_STIFF_SLOTS ||
+        (slot->stiff && slot->behind) ||
+        (steady && !slot->slow && slot->rate < plain_rate - plain_rate / 10)) {
         give_up(compression, now_us);
         return;
     }
     if (steady)
-        compression->rate += rate;
+        compression->rate += slot->rate;
     if (compression->slots < TRY_SLOTS)
         return;
     if (compression->rate / (TRY_SLOTS - TRY_RAMP_SLOTS) < needed)
@@ -316,9 +322,7 @@ end_slot(struct compression *compression, uint64_t now_us,
     case COMPRESSION_WATCH:
         watch(compression, now_us, slot.rate, slot.slow);
         break;
-    case COMPRESSION_TRY:
-        try(compression, now_us, slot.rate, slot.slow, slot.stiff);
-        break;
+    case COMPRESSION_TRY: try(compression, now_us, &slot); break;
     case COMPRESSION_ON: go_on(compression, now_us, look, &slot); break;
     }
 }

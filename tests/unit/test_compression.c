@@ -11,7 +11,8 @@ enum {
     PLAIN = 10 << 20, /* bytes a second */
     FLIGHT = 256 << 10,
     WATCHED = 3, /* slots until it tries: one is not looked at */
-    TRIED = 5,   /* slots until it knows */
+    TRIED = 5,   /* slots until it knows, */
+    STIFF = 3,   /* or that the data does not give way */
 };
 
 /* What is waited for. */
@@ -206,7 +207,25 @@ a_fast_link_is_left_alone_even_when_it_is_full(void **state)
 }
 
 static void
-what_does_not_give_way_is_given_up_after_one_slot(void **state)
+what_does_not_give_way_is_given_up_after_three_slots(void **state)
+{
+    struct sim sim;
+
+    (void)state;
+    begin(&sim);
+    sim.ratio_percent = 91;
+    slots(&sim, WATCHED + STIFF - 1, PLAIN, FOR_LINK);
+    assert_int_equal(sim.policy.state, COMPRESSION_TRY);
+    slots(&sim, 1, PLAIN, FOR_LINK);
+    assert_int_equal(sim.policy.state, COMPRESSION_WATCH);
+    begin(&sim);
+    sim.ratio_percent = 90;
+    slots(&sim, WATCHED + STIFF, PLAIN, FOR_LINK);
+    assert_int_equal(sim.policy.state, COMPRESSION_TRY);
+}
+
+static void
+what_does_not_give_way_and_takes_its_time_is_given_up_at_once(void **state)
 {
     struct sim sim;
 
@@ -214,13 +233,27 @@ what_does_not_give_way_is_given_up_after_one_slot(void **state)
     begin(&sim);
     sim.ratio_percent = 91;
     slots(&sim, WATCHED, PLAIN, FOR_LINK);
-    assert_int_equal(sim.policy.state, COMPRESSION_TRY);
-    slots(&sim, 1, PLAIN, FOR_LINK);
+    slots(&sim, 1, PLAIN, FOR_COMPRESSOR);
     assert_int_equal(sim.policy.state, COMPRESSION_WATCH);
-    begin(&sim);
-    sim.ratio_percent = 90;
-    slots(&sim, WATCHED + 1, PLAIN, FOR_LINK);
-    assert_int_equal(sim.policy.state, COMPRESSION_TRY);
+}
+
+/* Memory has stretches that were compressed before: they do not decide. */
+static void
+a_stretch_that_does_not_give_way_ends_no_try(void **state)
+{
+    struct sim sim;
+
+    (void)state;
+    for (unsigned at = 0; at < TRIED; at++) {
+        begin(&sim);
+        slots(&sim, WATCHED, PLAIN, FOR_LINK);
+        for (unsigned i = 0; i < TRIED; i++) {
+            assert_int_equal(sim.policy.state, COMPRESSION_TRY);
+            sim.ratio_percent = i == at ? 100 : 50;
+            slots(&sim, 1, i == at ? PLAIN : 2 * PLAIN, FOR_LINK);
+        }
+        assert_int_equal(sim.policy.state, COMPRESSION_ON);
+    }
 }
 
 static void
@@ -265,7 +298,7 @@ a_try_in_vain_is_made_ever_more_rarely(void **state)
     sim.ratio_percent = 100;
     assert_int_equal(slots_to_try(&sim), WATCHED);
     for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++) {
-        slots(&sim, 1, PLAIN, FOR_LINK);
+        slots(&sim, STIFF, PLAIN, FOR_LINK);
         assert_in_range(slots_to_try(&sim), pauses[i], pauses[i] + WATCHED);
     }
     sim.ratio_percent = 30; /* and once it helps, all that is forgotten, */
@@ -495,7 +528,10 @@ main(void)
         cmocka_unit_test(what_is_not_slow_for_the_link_is_left_alone),
         cmocka_unit_test(three_looks_in_four_make_a_slot_slow),
         cmocka_unit_test(a_fast_link_is_left_alone_even_when_it_is_full),
-        cmocka_unit_test(what_does_not_give_way_is_given_up_after_one_slot),
+        cmocka_unit_test(what_does_not_give_way_is_given_up_after_three_slots),
+        cmocka_unit_test(
+            what_does_not_give_way_and_takes_its_time_is_given_up_at_once),
+        cmocka_unit_test(a_stretch_that_does_not_give_way_ends_no_try),
         cmocka_unit_test(what_is_not_faster_is_given_up),
         cmocka_unit_test(a_try_in_vain_is_made_ever_more_rarely),
         cmocka_unit_test(what_turns_out_slower_is_given_up_at_once),
