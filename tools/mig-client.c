@@ -33,7 +33,6 @@ enum {
     OPTION_COMPRESS_WINDOW,
 };
 enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
-enum { COMPRESS_WINDOW_MIN = 64 << 10, COMPRESS_WINDOW_MAX = 128 << 20 };
 enum { QEMU_BUFFER_WANTED = 4 << 20 };
 
 struct config {
@@ -125,18 +124,14 @@ static const struct cli_option options[] = {
 static const char *
 take_compress(struct config *config, int key, const char *value)
 {
-    uint64_t window;
-
     config->compress_given = true;
     if (key == OPTION_COMPRESS) {
         if (compression_parse(value, &config->compress) != 0)
             return "auto, off, zstd, or zstd:1 to zstd:19";
         return NULL;
     }
-    if (value_size(value, COMPRESS_WINDOW_MIN, COMPRESS_WINDOW_MAX, &window) !=
-        0)
+    if (compression_window_parse(value, &config->compress.pack_log) != 0)
         return "a size from 64K to 128M, such as 8M";
-    config->compress.pack_log = compression_window_log(window);
     return NULL;
 }
 

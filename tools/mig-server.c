@@ -17,6 +17,7 @@
 #include "tunnel/raw_server.h"
 #include "tunnel/session_server.h"
 #include "wire/bucket.h"
+#include "wire/compression.h"
 #include "wire/control_line.h"
 #include "wire/unpacker.h"
 #include "wire/vm_path.h"
@@ -29,6 +30,7 @@ enum {
     OPTION_CONTROL,
     OPTION_THREADS,
     OPTION_NO_COMPRESS,
+    OPTION_COMPRESS_WINDOW,
 };
 enum { WINDOW_MIN = 256 << 10, WINDOW_MAX = 1 << 30 };
 
@@ -44,6 +46,7 @@ struct config {
     bool raw;
     bool once;
     bool qemu_tls;
+    uint8_t pack_log; /* of --compress-window */
     bool no_compress;
     struct cidr allow[DOOR_ALLOW_MAX];
     size_t allow_count;
@@ -96,6 +99,9 @@ static const struct cli_option options[] = {
     { OPTION_NO_COMPRESS, "no-compress", NULL,
       "take nothing compressed, whatever clients want: it\n"
       "costs this host processor time and memory" },
+    { OPTION_COMPRESS_WINDOW, "compress-window", "SIZE",
+      "how far clients' compression may look back, 64K to\n"
+      "128M: memory for each channel (128M)" },
     { OPTION_QEMU_TLS, "qemu-tls", NULL,
       "with --raw: the QEMUs encrypt (tls-creds), so\n"
       "take TLS streams instead of plain ones" },
@@ -165,6 +171,10 @@ on_option(void *arg, int key, const char *value)
     case 'r': config->raw = true; break;
     case '1': config->once = true; break;
     case OPTION_NO_COMPRESS: config->no_compress = true; break;
+    case OPTION_COMPRESS_WINDOW:
+        if (compression_window_parse(value, &config->pack_log) != 0)
+            return "a size from 64K to 128M, such as 8M";
+        break;
     case OPTION_QEMU_TLS: config->qemu_tls = true; break;
     case OPTION_ALLOW: return take_allow(config, value);
     case NET_MPTCP:
@@ -252,7 +262,7 @@ start_session(struct server *server, const struct config *config,
             .wait_ms = config->wait_ms,
             .resume_timeout_ms = config->resume_timeout_ms,
             .window = (uint32_t)config->window,
-            .pack_log = config->no_compress ? 0 : PACKED_WINDOW_LOG_MAX,
+            .pack_log = config->no_compress ? 0 : config->pack_log,
             .once = config->once,
             .control_path =
                 config->control_path[0] != '\0' ? config->control_path : NULL,
@@ -370,7 +380,8 @@ main(int argc, char **argv)
                              .unix_path = "/tmp/qemu_migration_dest.sock",
                              .wait_ms = 30000,
                              .resume_timeout_ms = 300000,
-                             .window = 64 << 20 };
+                             .window = 64 << 20,
+                             .pack_log = PACKED_WINDOW_LOG_MAX };
     struct server server = { .status = STATUS_FAILED };
     const char *clash;
 

@@ -97,6 +97,18 @@ compression_window_log(uint64_t bytes)
     return log;
 }
 
+int
+compression_window_parse(const char *text, uint8_t *log)
+{
+    enum { LEAST = 64 << 10, MOST = 1 << PACKED_WINDOW_LOG_MAX };
+    uint64_t bytes;
+
+    if (value_size(text, LEAST, MOST, &bytes) != 0)
+        return -1;
+    *log = compression_window_log(bytes);
+    return 0;
+}
+
 /* What a slot of time was like. */
 struct slot {
     uint64_t rate; /* bytes a second */

@@ -34,6 +34,13 @@ int compression_parse(const char *text, struct compression_wish *wish);
  */
 uint8_t compression_window_log(uint64_t bytes);
 
+/**
+ * compression_window_parse(text, log):
+ * Read the pack_log of a window that is given on a command line, of 64 KiB to
+ * 128 MiB.  Return 0, or -1 and leave *${log} as it was.
+ */
+int compression_window_parse(const char *text, uint8_t *log);
+
 /* Counters from any beginning, and what is so right now. */
 struct compression_look {
     uint64_t acked;      /* the stream is delivered up to here */

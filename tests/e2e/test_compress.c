@@ -58,6 +58,19 @@ guest_moves_compressed_with_a_long_window(struct e2e *e2e)
                     ARGS("--compress", "zstd:1", "--compress-window", "128M"));
 }
 
+static void
+server_with_a_smaller_window_still_takes_it_compressed(struct e2e *e2e)
+{
+    struct move move;
+
+    prepare(e2e, &move);
+    session_start(e2e, &move.tunnel, ARGS("--compress-window", "64K"),
+                  ARGS("--compress", "zstd:1", "--compress-window", "128M"));
+    move_start(e2e, &move, NULL, NULL);
+    move_finish(e2e, &move);
+    expect_compressed(&move);
+}
+
 /* Connections break evenly over what the memory takes when it is compressed. */
 static void
 move_through_resets(struct e2e *e2e, const char *action,
@@ -144,6 +157,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         E2E_TEST(guest_moves_compressed),
         E2E_TEST(guest_moves_compressed_with_a_long_window),
+        E2E_TEST(server_with_a_smaller_window_still_takes_it_compressed),
         E2E_TEST(compressed_precopy_survives_resets),
         E2E_TEST(compressed_multifd_survives_resets_of_all_connections),
         E2E_TEST(compressed_precopy_with_a_shared_key_survives_resets),

@@ -125,6 +125,25 @@ a_window_is_a_power_of_two_that_is_large_enough(void **state)
 }
 
 static void
+a_window_is_read_as_it_stands_on_a_command_line(void **state)
+{
+    static const char *const bad[] = { "",     "0",    "65535", "64",
+                                       "129M", "129m", "1G",    "8 apples" };
+    uint8_t log = 0;
+
+    (void)state;
+    assert_int_equal(compression_window_parse("64K", &log), 0);
+    assert_int_equal(log, 16);
+    assert_int_equal(compression_window_parse("65537", &log), 0);
+    assert_int_equal(log, 17);
+    assert_int_equal(compression_window_parse("128M", &log), 0);
+    assert_int_equal(log, PACKED_WINDOW_LOG_MAX);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(compression_window_parse(bad[i], &log), -1);
+    assert_int_equal(log, PACKED_WINDOW_LOG_MAX);
+}
+
+static void
 off_and_a_level_stay_what_they_are_and_never_look(void **state)
 {
     struct compression_wish wish = { .mode = COMPRESSION_OFF };
@@ -523,6 +542,7 @@ main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wish_is_read_as_it_stands_on_a_command_line),
         cmocka_unit_test(a_window_is_a_power_of_two_that_is_large_enough),
+        cmocka_unit_test(a_window_is_read_as_it_stands_on_a_command_line),
         cmocka_unit_test(off_and_a_level_stay_what_they_are_and_never_look),
         cmocka_unit_test(a_slow_link_is_tried_and_then_compressed_for),
         cmocka_unit_test(what_is_not_slow_for_the_link_is_left_alone),
