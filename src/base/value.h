@@ -31,6 +31,10 @@ int value_size(const char *text, uint64_t min, uint64_t max, uint64_t *out);
  */
 int value_rate(const char *text, uint64_t *out);
 
+/* The least limit, in bytes a second: below that, one small frame would be sent
+ * every so many seconds. */
+enum { VALUE_BANDWIDTH_MIN = 16 << 10 };
+
 /**
  * value_duration(text, max_ms, out):
  * Parse a duration into milliseconds, at most ${max_ms}: seconds with an

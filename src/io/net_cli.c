@@ -4,15 +4,13 @@
 
 #include "base/value.h"
 
-/* Less would be one small frame every so many seconds. */
-enum { RATE_MIN = 16 << 10 };
-
 const char *
 net_cli_rate(const char *value, uint64_t *rate)
 {
     uint64_t asked;
 
-    if (value_rate(value, &asked) != 0 || (asked > 0 && asked < RATE_MIN))
+    if (value_rate(value, &asked) != 0 ||
+        (asked > 0 && asked < VALUE_BANDWIDTH_MIN))
         return "a rate from 16K, such as 50M or 500Mbit, or 0 for no limit";
     *rate = asked;
     return NULL;

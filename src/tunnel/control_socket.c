@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "base/value.h"
 #include "io/listener.h"
 #include "io/loop.h"
 #include "tunnel/control_helper.h"
@@ -204,9 +205,15 @@ set_bandwidth(struct control_socket *socket, struct control_helper *helper,
         refuse(socket, helper, "there is no bandwidth to set here");
         return;
     }
+    if (rate > 0 && rate < VALUE_BANDWIDTH_MIN) {
+        refuse(socket, helper,
+               "a bandwidth is 0 or at least 16384 bytes a second");
+        return;
+    }
     bucket_set_rate(socket->options.bandwidth, rate);
     if (may_log(socket))
-        log_info("%s: the bandwidth is now %s%s", socket->file.path,
+        log_info("%s: the bandwidth is now %s%s, for all sessions together",
+                 socket->file.path,
                  rate != 0 ? text_size(text, rate) : "without limit",
                  rate != 0 ? "/s" : "");
     control_helper_say(

@@ -298,6 +298,25 @@ the_bandwidth_is_set_and_that_is_answered(void **state)
 }
 
 static void
+a_bandwidth_that_nothing_gets_through_is_refused(void **state)
+{
+    struct line_peer *observer;
+    struct control_rig rig;
+
+    (void)state;
+    control_rig_open(&rig);
+    observer = control_rig_observer(&rig);
+    line_peer_say(observer, "{\"type\":\"bandwidth\",\"rate\":16384}\n");
+    line_peer_wait(observer, "{\"type\":\"bandwidth\",\"rate\":16384}\n");
+    line_peer_say(observer, "{\"type\":\"bandwidth\",\"rate\":16383}\n");
+    STAGE_UNTIL(&rig.stage, observer->eof);
+    assert_int_equal(line_peer_count(observer, "a bandwidth is 0 or at least"),
+                     1);
+    assert_int_equal(bucket_rate(&rig.bandwidth), 16384);
+    control_rig_close(&rig);
+}
+
+static void
 an_observer_alone_can_ask_nobody(void **state)
 {
     struct line_peer *observer;
@@ -770,6 +789,7 @@ main(void)
         cmocka_unit_test(last_words_are_heard_before_the_driver_has_left),
         cmocka_unit_test(an_observer_reaches_the_driver),
         cmocka_unit_test(the_bandwidth_is_set_and_that_is_answered),
+        cmocka_unit_test(a_bandwidth_that_nothing_gets_through_is_refused),
         cmocka_unit_test(an_observer_alone_can_ask_nobody),
         cmocka_unit_test(another_version_is_refused),
         cmocka_unit_test(observers_leave_the_driver_its_place),
