@@ -297,13 +297,18 @@ lose_net(struct session_channel *channel)
     channel->lost = channel->why;
 }
 
-/* Return whether the limit is what QEMU waits for. */
+/*
+ * Return whether the limit is what QEMU waits for.  Its socket may have filled
+ * again since it was read empty: nobody is told of that while nothing is read.
+ */
 static bool
 is_held_back(const struct session_channel *channel)
 {
     uint64_t wait_us;
 
-    return !channel->local_drained && may_send(channel, &wait_us) == 0;
+    return may_send(channel, &wait_us) == 0 &&
+           (!channel->local_drained ||
+            (channel->local != NULL && transport_unread(channel->local) > 0));
 }
 
 /* An acknowledgement has come, after ${acked}: how busy was the link? */
