@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -18,6 +19,9 @@
  * the request until it has sent its pointer through; if the resolver is freed
  * first, sending fails and the thread cleans up.  A pointer that was sent but
  * never received is fetched by resolver_free.
+ *
+ * A number needs no thread, and so can be dialled where there is none to be
+ * had: it is answered at once, by the same way.
  */
 struct request {
     struct address address;
@@ -47,31 +51,55 @@ request_free(struct request *request)
     free(request);
 }
 
-static void *
-resolve(void *arg)
+static void
+look_up(struct request *request, const struct addrinfo *hints)
 {
-    static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-                                           .ai_flags = AI_ADDRCONFIG };
-    struct request *request = arg;
-    struct answer answer = { request };
-    int fd = request->fd;
     char port[8];
 
     snprintf(port, sizeof port, "%u", (unsigned)request->address.port);
     request->error =
-        getaddrinfo(request->address.host, port, &hints, &request->list);
-    if (request->error == EAI_NONAME) {
-        /* AI_ADDRCONFIG hides ::1 on a host with no other IPv6 address. */
-        struct addrinfo any = { .ai_socktype = SOCK_STREAM };
-        request->error =
-            getaddrinfo(request->address.host, port, &any, &request->list);
-    }
+        getaddrinfo(request->address.host, port, hints, &request->list);
+}
+
+/* The request is the resolver's when it is sent, and else is gone. */
+static void
+answer(struct request *request)
+{
+    struct answer answer = { request };
+    int fd = request->fd;
+
     request->fd = -1;
     if (send(fd, &answer, sizeof answer, MSG_NOSIGNAL) !=
         (ssize_t)sizeof answer)
         request_free(request);
     close(fd);
+}
+
+static void *
+resolve(void *arg)
+{
+    static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+                                           .ai_flags = AI_ADDRCONFIG };
+    /* AI_ADDRCONFIG hides ::1 on a host with no other IPv6 address. */
+    static const struct addrinfo any = { .ai_socktype = SOCK_STREAM };
+    struct request *request = arg;
+
+    look_up(request, &hints);
+    if (request->error == EAI_NONAME)
+        look_up(request, &any);
+    answer(request);
     return NULL;
+}
+
+/* Return whether there was nothing to look up, and so nothing to wait for. */
+static bool
+is_number(struct request *request)
+{
+    static const struct addrinfo number = { .ai_socktype = SOCK_STREAM,
+                                            .ai_flags = AI_NUMERICHOST };
+
+    look_up(request, &number);
+    return request->error == 0;
 }
 
 /* Fetch what the thread has sent, if it has. */
@@ -126,6 +154,15 @@ start_thread(struct request *request)
     return 0;
 }
 
+static int
+start(struct request *request)
+{
+    if (!is_number(request))
+        return start_thread(request);
+    answer(request);
+    return 0;
+}
+
 struct resolver *
 resolver_new(struct loop *loop, const struct address *address,
              void (*on_done)(void *arg, struct addrinfo *list, const char *why),
@@ -147,7 +184,7 @@ resolver_new(struct loop *loop, const struct address *address,
     };
     *request = (struct request){ .address = *address, .fd = pair[1] };
     if (resolver->event == NULL || event_add(resolver->event, NULL) != 0 ||
-        start_thread(request) != 0)
+        start(request) != 0)
         goto fail;
     return resolver;
 

@@ -1,6 +1,7 @@
 /*
  * Looks names up without stopping the loop: getaddrinfo(3) in a thread, so
- * that the answer is the system's own (nsswitch.conf, hosts, DNS).
+ * that the answer is the system's own (nsswitch.conf, hosts, DNS).  A number
+ * needs none.
  */
 #ifndef IO_RESOLVER_H
 #define IO_RESOLVER_H

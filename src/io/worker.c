@@ -27,26 +27,47 @@ struct call {
     pthread_cond_t is_done;
 };
 
-/* What libevent 2.1 (epoll, a timer, a pair for signals) and the mailbox need.
- */
-enum { DESCRIPTORS = 5 };
+enum {
+    /* What libevent 2.1 (epoll, a timer, a pair for signals) and the mailbox
+     * need, */
+    DESCRIPTORS = 5,
+    /* and what other threads may open meanwhile. */
+    SPARE_DESCRIPTORS = 11,
+    WANTED_DESCRIPTORS = DESCRIPTORS + SPARE_DESCRIPTORS,
+};
+
+/* A loop's descriptors are looked for and taken by one thread at a time. */
+static pthread_mutex_t descriptors_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int
+find_descriptors(void)
+{
+    int fds[WANTED_DESCRIPTORS], count = 0, error;
+
+    while (count < WANTED_DESCRIPTORS &&
+           (fds[count] = eventfd(0, EFD_CLOEXEC)) >= 0)
+        count++;
+    error = errno;
+    for (int i = 0; i < count; i++)
+        close(fds[i]);
+    errno = error;
+    return count == WANTED_DESCRIPTORS ? 0 : -1;
+}
 
 /*
  * libevent ends the process when it gets no descriptors for a loop.  That must
  * not happen in the middle of a migration, so look first.
  */
 static int
-find_descriptors(void)
+make_loop(struct worker *worker)
 {
-    int fds[DESCRIPTORS], count = 0, error;
-
-    while (count < DESCRIPTORS && (fds[count] = eventfd(0, EFD_CLOEXEC)) >= 0)
-        count++;
-    error = errno;
-    for (int i = 0; i < count; i++)
-        close(fds[i]);
-    errno = error;
-    return count == DESCRIPTORS ? 0 : -1;
+    pthread_mutex_lock(&descriptors_lock);
+    if (find_descriptors() == 0)
+        worker->loop = loop_new();
+    if (worker->loop != NULL)
+        worker->mailbox = mailbox_new(worker->loop);
+    pthread_mutex_unlock(&descriptors_lock);
+    return worker->mailbox != NULL ? 0 : -1;
 }
 
 static void *
@@ -81,11 +102,7 @@ worker_new(void)
 
     if (worker == NULL)
         return NULL;
-    if (find_descriptors() == 0)
-        worker->loop = loop_new();
-    if (worker->loop != NULL)
-        worker->mailbox = mailbox_new(worker->loop);
-    if (worker->mailbox != NULL && start_thread(worker) == 0)
+    if (make_loop(worker) == 0 && start_thread(worker) == 0)
         return worker;
     error = errno;
     worker_free(worker);

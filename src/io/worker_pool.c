@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ struct seat {
 
 struct worker_pool {
     struct mailbox *mailbox;
+    bool missed; /* a worker could not be started, and that was said */
     unsigned threads;
     struct seat seats[];
 };
@@ -79,6 +81,20 @@ emptiest(struct worker_pool *pool)
     return seat;
 }
 
+/* Return whether there is somebody.  Said once while there is not: anybody who
+ * may open channels could have it said for each. */
+static bool
+fill(struct worker_pool *pool, struct seat *seat)
+{
+    if (seat->worker != NULL)
+        return true;
+    seat->worker = worker_new();
+    if (seat->worker == NULL && !pool->missed)
+        log_warn("a thread is missing, the others have more to do");
+    pool->missed = seat->worker == NULL;
+    return !pool->missed;
+}
+
 struct worker *
 worker_pool_take(struct worker_pool *pool)
 {
@@ -87,11 +103,8 @@ worker_pool_take(struct worker_pool *pool)
     if (pool == NULL)
         return NULL;
     seat = emptiest(pool);
-    if (seat != &pool->seats[0] && seat->worker == NULL &&
-        (seat->worker = worker_new()) == NULL) {
-        log_warn("a thread is missing, the others have more to do");
+    if (seat != &pool->seats[0] && !fill(pool, seat))
         seat = &pool->seats[0];
-    }
     seat->places++;
     return seat->worker;
 }

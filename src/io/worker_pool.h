@@ -28,7 +28,7 @@ void worker_pool_free(struct worker_pool *pool);
  * Take a place on the thread that has the fewest, the first of several alike.
  * Return its worker, which is started if this is its first place; or NULL, when
  * it is the main thread, when a worker is wanted but can't be started, which is
- * logged, or when ${pool} is NULL.
+ * logged unless it was so the last time, or when ${pool} is NULL.
  */
 struct worker *worker_pool_take(struct worker_pool *pool);
 

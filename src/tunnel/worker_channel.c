@@ -49,6 +49,7 @@ struct worker_channel {
     struct worker_pool *pool;
     struct worker *worker; /* NULL on the main thread */
     struct letter letter;
+    bool complete;         /* as it once was found to be, which stays so */
     char why[TLS_WHY_MAX]; /* of the loss that was told last */
 
     /* The worker's, if there is one: */
@@ -432,7 +433,9 @@ worker_channel_connected(struct worker_channel *channel)
 bool
 worker_channel_complete(struct worker_channel *channel)
 {
-    return ask(channel, session_channel_complete);
+    if (!channel->complete)
+        channel->complete = ask(channel, session_channel_complete);
+    return channel->complete;
 }
 
 bool

@@ -26,6 +26,10 @@ ssize_t __real_splice(int from, off64_t *from_at, int to, off64_t *to_at,
                       size_t bytes, unsigned flags);
 ssize_t __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at,
                       size_t bytes, unsigned flags);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*start)(void *arg), void *arg);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*start)(void *arg), void *arg);
 
 void
 faults_clear(void)
@@ -138,4 +142,15 @@ __wrap_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t bytes,
     if (short_bytes > 0 && short_bytes < bytes)
         bytes = short_bytes;
     return __real_splice(from, from_at, to, to_at, bytes, flags);
+}
+
+int
+__wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                      void *(*start)(void *arg), void *arg)
+{
+    size_t unused;
+
+    if (fails(FAULT_PTHREAD_CREATE, &unused))
+        return errno;
+    return __real_pthread_create(thread, attributes, start, arg);
 }

@@ -7,7 +7,13 @@
 
 #include <stddef.h>
 
-enum fault_call { FAULT_READV, FAULT_SENDMSG, FAULT_SPLICE, FAULT_CALLS };
+enum fault_call {
+    FAULT_READV,
+    FAULT_SENDMSG,
+    FAULT_SPLICE,
+    FAULT_PTHREAD_CREATE,
+    FAULT_CALLS
+};
 
 /**
  * faults_clear():
@@ -17,13 +23,14 @@ void faults_clear(void);
 
 /**
  * fault_error(call, times, error):
- * The next ${times} of these calls fail with errno ${error}.
+ * The next ${times} of these calls fail with errno ${error}, or return it
+ * (pthread_create).
  */
 void fault_error(enum fault_call call, unsigned times, int error);
 
 /**
  * fault_short(call, bytes):
- * Each of these calls transfers ${bytes} at most.
+ * Each of these calls transfers ${bytes} at most, if it does transfer.
  */
 void fault_short(enum fault_call call, size_t bytes);
 

@@ -1,9 +1,12 @@
 /* Channels that compress, against their like and against peers that lie. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "io/transport.h"
+#include "support_capture.h"
+#include "support_faults.h"
 #include "support_net.h"
 #include "support_pool.h"
 #include "support_session_sides.h"
@@ -119,6 +122,32 @@ the_smaller_window_of_both_ends_is_used(void **state)
                     500000);
     assert_in_range(carry(&always, PACKED_WINDOW_LOG_MAX, SOFT, 1000000), 1,
                     500000);
+}
+
+/* No thread can be had: a migration goes on without. */
+static void
+without_a_thread_all_is_carried_as_it_is(void **state)
+{
+    enum { THERE = 3000000, BACK_BYTES = 1000, NEVER = 1000 };
+    struct sides rig;
+    const char *logged;
+
+    (void)state;
+    sides_open_packing(&rig, SIDES_WINDOW, &always, LOG);
+    faults_clear(); /* the channels' own threads are there */
+    capture_start();
+    fault_error(FAULT_PTHREAD_CREATE, NEVER, EAGAIN);
+    sides_join(&rig, WIRE_CHUNK_MAX, WIRE_FOREVER);
+    start_streams(&rig, SOFT, THERE, BACK_BYTES);
+    STAGE_UNTIL(&rig.stage, over(&rig));
+    logged = capture_stop();
+    assert_arrived(&rig, THERE, BACK_BYTES);
+    assert_int_equal(report_of(&rig.side[0]).wire_bytes, THERE);
+    assert_int_equal(fault_count(FAULT_PTHREAD_CREATE), 1);
+    assert_int_equal(capture_count(logged, "cannot compress"), 1);
+    assert_int_equal(capture_count(logged, strerror(EAGAIN)), 1);
+    faults_clear();
+    sides_close(&rig);
 }
 
 static uint64_t
@@ -505,6 +534,7 @@ main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_gives_way_is_carried_in_less),
+        cmocka_unit_test(without_a_thread_all_is_carried_as_it_is),
         cmocka_unit_test(what_does_not_give_way_is_carried_in_hardly_more),
         cmocka_unit_test(
             nothing_is_compressed_for_a_peer_that_does_not_take_it),
@@ -528,6 +558,7 @@ main(void)
 
     static const struct CMUnitTest on_workers[] = {
         cmocka_unit_test(what_gives_way_is_carried_in_less),
+        cmocka_unit_test(without_a_thread_all_is_carried_as_it_is),
         cmocka_unit_test_teardown(whatever_is_cut_nothing_is_lost_or_doubled,
                                   show_seed),
         cmocka_unit_test(a_slow_link_is_found_and_compressed_for),

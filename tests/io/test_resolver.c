@@ -1,11 +1,13 @@
 /* Looking names up. */
 #include "io/resolver.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "support_faults.h"
 #include "support_net.h"
 #include "support_stage.h"
 #include "support_test.h"
@@ -86,6 +88,31 @@ a_number_is_its_own_address(void **state)
 }
 
 static void
+a_number_needs_no_thread(void **state)
+{
+    (void)state;
+    faults_clear();
+    assert_found("127.0.0.1", "127.0.0.1");
+    assert_found("::1", "::1");
+    assert_int_equal(fault_count(FAULT_PTHREAD_CREATE), 0);
+}
+
+static void
+a_name_for_which_there_is_no_thread_is_not_looked_up(void **state)
+{
+    struct address address = { .host = "localhost", .port = 80 };
+    struct stage stage;
+
+    (void)state;
+    faults_clear();
+    stage_open(&stage);
+    fault_error(FAULT_PTHREAD_CREATE, 1, EAGAIN);
+    assert_null(resolver_new(stage.loop, &address, on_done, NULL));
+    assert_int_equal(errno, EAGAIN);
+    stage_close(&stage);
+}
+
+static void
 a_name_is_looked_up(void **state)
 {
     (void)state;
@@ -136,7 +163,9 @@ main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_number_is_its_own_address),
+        cmocka_unit_test(a_number_needs_no_thread),
         cmocka_unit_test(a_name_is_looked_up),
+        cmocka_unit_test(a_name_for_which_there_is_no_thread_is_not_looked_up),
         cmocka_unit_test(a_name_that_nobody_knows_has_a_reason),
         cmocka_unit_test(a_resolver_may_be_freed_before_it_has_answered),
         cmocka_unit_test(no_resolver_may_be_freed),

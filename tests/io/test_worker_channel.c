@@ -1,10 +1,15 @@
 /* What a channel on a worker tells, and what it must not tell any more. */
 #include "tunnel/worker_channel.h"
 
+#include <semaphore.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
+#include "io/mailbox.h"
 #include "io/transport.h"
+#include "io/worker.h"
+#include "io/worker_pool.h"
 #include "support_capture.h"
 #include "support_ends.h"
 #include "support_net.h"
@@ -15,6 +20,7 @@
 enum {
     BYTES = 300000,
     CUTS = 5,
+    HELD_S = 20, /* long enough for what waits for it to be seen */
 };
 
 /* Wait for what happens on a worker, without opening a letter. */
@@ -187,6 +193,79 @@ a_local_stream_that_is_taken_back_is_the_main_threads(void **state)
     sides_close(&rig);
 }
 
+/* A worker that does nothing until it is let go. */
+struct held {
+    struct letter letter;
+    sem_t is_held;
+    sem_t let_go;
+    bool in_time;
+};
+
+static void
+hold(void *arg)
+{
+    struct held *held = arg;
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += HELD_S;
+    sem_post(&held->is_held);
+    held->in_time = sem_timedwait(&held->let_go, &until) == 0;
+}
+
+/* The worker of a pool that has one. */
+static struct worker *
+find_worker(struct worker_pool *pool)
+{
+    unsigned on_main = 0;
+    struct worker *worker;
+
+    while ((worker = worker_pool_take(pool)) == NULL)
+        on_main++;
+    worker_pool_give_back(pool, worker); /* the channels stay there */
+    while (on_main-- > 0)
+        worker_pool_give_back(pool, NULL);
+    return worker;
+}
+
+static void
+carry_to_the_end(struct sides *rig)
+{
+    sides_open(rig, SIDES_WINDOW);
+    sides_join(rig, WIRE_CHUNK_MAX, WIRE_FOREVER);
+    for (int i = 0; i < 2; i++) {
+        peer_expect(&rig->side[i].qemu, i == 0 ? 2 : 1, 0);
+        peer_send(&rig->side[i].qemu, i == 0 ? 1 : 2, BYTES, PEER_END);
+    }
+    STAGE_UNTIL(&rig->stage, rig->side[0].over && rig->side[1].over);
+}
+
+/* With many channels the end of each is a reason to ask all of them. */
+static void
+what_is_complete_is_not_asked_again(void **state)
+{
+    struct held held = { .letter = { .on_letter = hold, .arg = &held } };
+    struct worker *worker;
+    struct sides rig;
+    bool complete;
+
+    (void)state;
+    carry_to_the_end(&rig);
+    assert_true(worker_channel_complete(rig.side[0].channel));
+    worker = find_worker(rig.pool);
+    assert_int_equal(sem_init(&held.is_held, 0, 0), 0);
+    assert_int_equal(sem_init(&held.let_go, 0, 0), 0);
+    mailbox_post(worker_mailbox(worker), &held.letter);
+    sem_wait(&held.is_held);
+    complete = worker_channel_complete(rig.side[0].channel);
+    sem_post(&held.let_go);
+    assert_true(complete);
+    sides_close(&rig); /* and so the worker has ended */
+    assert_true(held.in_time);
+    sem_destroy(&held.is_held);
+    sem_destroy(&held.let_go);
+}
+
 /* Both ends' channels, and none of theirs on the main thread. */
 static void
 many_channels_on_few_threads_survive_cuts(void **state)
@@ -237,6 +316,7 @@ main(void)
         cmocka_unit_test(a_channel_may_be_freed_with_something_to_tell),
         cmocka_unit_test(many_channels_on_few_threads_survive_cuts),
         cmocka_unit_test(a_local_stream_that_is_taken_back_is_the_main_threads),
+        cmocka_unit_test(what_is_complete_is_not_asked_again),
     };
 
     pool_use_workers(1);
