@@ -89,6 +89,14 @@ on_rested(evutil_socket_t fd, short what, void *arg)
     event_add(half->readable, NULL);
 }
 
+static void (*make_pair)(int fds[2]) = net_unix_pair;
+
+void
+session_wire_over(void (*pair)(int fds[2]))
+{
+    make_pair = pair;
+}
+
 void
 session_wire_open(struct session_wire *wire, struct stage *stage, size_t chunk,
                   uint64_t bytes, int ends[2])
@@ -101,7 +109,7 @@ session_wire_open(struct session_wire *wire, struct stage *stage, size_t chunk,
     for (int i = 0; i < 2; i++) {
         int pair[2];
 
-        net_tcp_pair(pair);
+        make_pair(pair);
         wire->fds[i] = pair[0];
         ends[i] = pair[1];
     }

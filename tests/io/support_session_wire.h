@@ -38,6 +38,14 @@ struct session_wire {
 };
 
 /**
+ * session_wire_over(pair):
+ * Make the wires from now on of such pairs of sockets: net_unix_pair, unless
+ * this is called, or net_tcp_pair.  TCP keeps megabytes on their way, which
+ * look to a sender as if a slow reader had them, and not as a slow link.
+ */
+void session_wire_over(void (*pair)(int fds[2]));
+
+/**
  * session_wire_open(wire, stage, chunk, bytes, ends):
  * Make a wire that moves ${chunk} bytes at a time, and is cut when ${bytes}
  * have gone through it.  ${ends} are the sockets for the ends under test.

@@ -430,6 +430,7 @@ small_packets_of_bulk_cost_no_read_each(void **state)
     struct sides rig;
 
     (void)state;
+    session_wire_over(net_tcp_pair);
     sides_open(&rig, SIDES_WINDOW);
     sides_join(&rig, PACKET, WIRE_FOREVER);
     start_streams(&rig, BYTES, 0);
@@ -439,6 +440,7 @@ small_packets_of_bulk_cost_no_read_each(void **state)
     STAGE_UNTIL(&rig.stage, over(&rig));
     assert_arrived(&rig, BYTES, 0);
     sides_close(&rig);
+    session_wire_over(net_unix_pair);
 }
 
 static void
