@@ -148,7 +148,7 @@ linux_measure() {
     measure_migration "$@"
 }
 case_linux_100m_guest() { printf linux-link; }
-case_linux_100m_relays() { linux_relays; }
+case_linux_100m_relays() { printf 'session tcp'; }
 case_linux_100m_missing() { linux_link_missing; }
 case_linux_100m_measure() { linux_measure "$@"; }
 case_linux_100m_title() { printf 'A booted Linux guest over a link of 100 Mbit/s'; }
